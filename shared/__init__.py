@@ -1,0 +1,1 @@
+"""The program: events, agents, maths, ports and what ties them together."""

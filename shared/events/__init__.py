@@ -1,0 +1,1 @@
+"""What happens: every event type of the desk, as frozen, validated models."""

@@ -1,0 +1,81 @@
+"""The catalogue: every event type, how to read one, and its JSON schema.
+
+A new type is a class in a family's module and a line here.
+"""
+
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from shared.errors import InvalidError
+from shared.events.envelope import Event
+from shared.events.market import AnalysisCompleted, MarketDataReceived
+from shared.events.news import NewsReceived, SentimentScored
+from shared.events.portfolio import PortfolioChanged, RiskAssessed
+from shared.events.step import StepFailed
+from shared.events.trade import ConsensusReached, OpinionFormed, TradeDeadlineReached, TradeRequested
+
+EVENTS: dict[str, type[Event]] = {
+    kind.name(): kind
+    for kind in (
+        MarketDataReceived,
+        AnalysisCompleted,
+        NewsReceived,
+        SentimentScored,
+        PortfolioChanged,
+        RiskAssessed,
+        TradeRequested,
+        TradeDeadlineReached,
+        OpinionFormed,
+        ConsensusReached,
+        StepFailed,
+    )
+}
+
+
+def decode(body: bytes | str, kind: str | None = None) -> Event:
+    """Read an event from its JSON.
+
+    Parameters
+    ----------
+    body : bytes or str
+        Structured CloudEvents JSON.
+    kind : str, optional
+        The event's type where the transport already told it; the body must agree.
+
+    Raises
+    ------
+    InvalidError
+        Not JSON, a type that is not in the catalogue, or content that breaks its schema; the message names the field.
+    """
+    known = EVENTS.get(kind or _type_of(body))
+    if known is None:
+        raise InvalidError(f"no event type {kind or _type_of(body)!r} in the catalogue")
+    try:
+        return known.model_validate_json(body)
+    except ValidationError as error:
+        raise InvalidError(describe(error)) from error
+
+
+def _type_of(body: bytes | str) -> str:
+    try:
+        document = from_json(body)
+    except ValueError as error:
+        raise InvalidError(f"not JSON: {error}") from error
+    kind = document.get("type") if isinstance(document, dict) else None
+    if not isinstance(kind, str):
+        raise InvalidError("type: an event is a JSON object with a type")
+    return kind
+
+
+def describe(error: ValidationError) -> str:
+    """Say in one line which fields are wrong and why, without repeating their values."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}" for problem in error.errors()
+    )
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Give the JSON schema of every event type, by type name."""
+    return {name: kind.model_json_schema() for name, kind in EVENTS.items()}

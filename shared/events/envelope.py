@@ -1,0 +1,143 @@
+"""The envelope that every event travels in: CloudEvents 1.0, structured JSON.
+
+Owns the base model, how time and identity are written, and how one event follows from another. Ids of everything that a
+handler or an ingester emits are derived from their cause, never random, so that doing the same work twice gives the same
+event and storing it twice is harmless.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal, Self
+from uuid import UUID, uuid5
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+NAMESPACE = UUID("5d4bd7b8-7f8f-5f0e-9d0a-0d6a3f1f6c11")
+
+
+def derive_id(*parts: str) -> str:
+    """Give the UUIDv5 that belongs to `parts`: the same parts always give the same id.
+
+    Parameters
+    ----------
+    *parts : str
+        What makes the thing unique, most general first, for example cause, agent, type, ordinal.
+    """
+    return str(uuid5(NAMESPACE, "\x1f".join(parts)))
+
+
+def _to_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""An instant in UTC; naive times are refused, other zones are converted."""
+
+Token = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
+"""A name that is safe in a path, a partition key and a session id."""
+
+Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,11}$")]
+"""A ticker as the exchange writes it, for example `AAPL` or `BRK.B`."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+"""A part of a whole, from 0 to 1."""
+Stance = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+"""Support for what is proposed: +1 fully for it, 0 indifferent, -1 fully against it."""
+
+
+class Fact(BaseModel):
+    """Base of every model inside an event: frozen, and unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Event(Fact):
+    """One thing that happened. Subclasses fix `type` and the shape of `data`.
+
+    Attributes
+    ----------
+    time : datetime
+        When it happened in the market (desk clock, UTC); the only clock that an agent sees.
+    stream : str
+        The unit of ordering: Cosmos partition key, session id on the `market` topic, home of agents' snapshots.
+    correlationid : str
+        Id of the event that started the whole story.
+    causationid : str or None
+        Id of the event that led directly to this one; None for the first of a story.
+    run : str
+        Empty for the live desk, else the id of the replay that it belongs to.
+    traceparent : str or None
+        W3C trace context: telemetry, never part of the event's meaning.
+    """
+
+    topic: ClassVar[str] = "events"
+
+    specversion: Literal["1.0"] = "1.0"
+    id: Token
+    source: Token
+    type: str
+    time: UtcTime
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschemaversion: int = Field(default=1, ge=1)
+    stream: Token
+    correlationid: Token
+    causationid: Token | None = None
+    run: str = ""
+    traceparent: str | None = None
+    data: Any
+
+    @classmethod
+    def name(cls) -> str:
+        """Give the event's dotted type name, for example `trade.requested`."""
+        return str(cls.model_fields["type"].default)
+
+    @classmethod
+    def first(cls, *, id: str, source: str, stream: str, time: datetime, data: Fact) -> Self:
+        """Make the event that starts a story: its correlation is its own id."""
+        return cls(id=id, source=source, stream=stream, time=time, correlationid=id, data=data)  # type: ignore[call-arg]
+
+    @classmethod
+    def caused_by(
+        cls,
+        cause: "Event",
+        *,
+        source: str,
+        data: Fact,
+        ordinal: int = 0,
+        id: str | None = None,
+        stream: str | None = None,
+        time: datetime | None = None,
+    ) -> Self:
+        """Make the event that follows from `cause`.
+
+        Parameters
+        ----------
+        cause : Event
+            What led to it: gives correlation, run, and, unless said otherwise, stream and time.
+        source : str
+            Who concluded it, for example an agent's name.
+        data : Fact
+            The payload.
+        ordinal : int
+            Tells apart several events of one type from one cause and source.
+        id : str, optional
+            An id derived from something else than (cause, source, type, ordinal).
+        stream, time : optional
+            Where these are not the cause's own.
+        """
+        return cls(  # type: ignore[call-arg]
+            id=id or derive_id(cause.id, source, cls.name(), str(ordinal)),
+            source=source,
+            stream=stream or cause.stream,
+            time=time or cause.time,
+            correlationid=cause.correlationid,
+            causationid=cause.id,
+            run=cause.run,
+            data=data,
+        )
+
+    def to_json(self) -> bytes:
+        """Give the event as structured CloudEvents JSON, UTF-8; absent attributes are left out."""
+        return self.model_dump_json(exclude_none=True).encode()

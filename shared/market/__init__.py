@@ -1,0 +1,1 @@
+"""Port to market data: bars, news and positions, live or recorded."""
