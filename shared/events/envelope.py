@@ -6,6 +6,7 @@ event and storing it twice is harmless.
 """
 
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID, uuid5
 
@@ -73,6 +74,8 @@ class Event(Fact):
     """
 
     topic: ClassVar[str] = "events"
+    scheduled: ClassVar[bool] = False
+    """Whether it travels as a scheduled message and enters the log only when it happens."""
 
     specversion: Literal["1.0"] = "1.0"
     id: Token
@@ -138,6 +141,7 @@ class Event(Fact):
             data=data,
         )
 
-    def to_json(self) -> bytes:
-        """Give the event as structured CloudEvents JSON, UTF-8; absent attributes are left out."""
+    @cached_property
+    def json_bytes(self) -> bytes:
+        """The event as structured CloudEvents JSON, UTF-8; absent attributes are left out."""
         return self.model_dump_json(exclude_none=True).encode()

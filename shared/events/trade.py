@@ -1,6 +1,6 @@
 """Trade events: a request, what each agent thinks of it, and the consensus."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -41,6 +41,7 @@ class Deadline(Fact):
 class TradeDeadlineReached(Event):
     """`trade.deadline.reached`: the consensus closes with the votes that are in."""
 
+    scheduled: ClassVar[bool] = True
     type: Literal["trade.deadline.reached"] = "trade.deadline.reached"
     data: Deadline
 

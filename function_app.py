@@ -1,0 +1,10 @@
+"""Registers the functions; the Azure Functions runtime, and the embedded host, look for this file."""
+
+import azure.functions as func
+
+from functions import api, consensus, ingest, market_analyst, projector, risk_manager, sentiment_tracker
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+for module in (market_analyst, risk_manager, sentiment_tracker, consensus, projector, ingest, api):
+    app.register_functions(module.blueprint)

@@ -1,0 +1,1 @@
+"""The embedded host: runs the function app's own registrations on one machine."""

@@ -1,0 +1,46 @@
+"""App settings as the Functions host knows them: the environment, then `local.settings.json`, then the embedded defaults."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+from shared.errors import InvalidError
+
+_REFERENCE = re.compile(r"%([^%]+)%")
+
+
+def load(root: Path) -> dict[str, str]:
+    """Give the values of `local.settings.json` under what the environment says, and put them into the environment.
+
+    Raises
+    ------
+    InvalidError
+        The file is not what the Functions tools expect.
+    """
+    path = root / "local.settings.json"
+    try:
+        values = json.loads(path.read_text("utf-8")).get("Values", {}) if path.exists() else {}
+    except (ValueError, AttributeError) as error:
+        raise InvalidError(f"{path.name}: not a JSON object with Values: {error}") from error
+    for name, value in values.items():
+        os.environ.setdefault(name, str(value))
+    os.environ.setdefault("FINAGENT_TICK", "*/15 * * * * *" if os.environ.get("ALPACA_API_KEY") else "* * * * * *")
+    return dict(os.environ)
+
+
+def resolve(text: str, values: dict[str, str]) -> str:
+    """Replace each `%NAME%` by the app setting of that name, as the Functions host does in bindings.
+
+    Raises
+    ------
+    InvalidError
+        There is no such setting.
+    """
+
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise InvalidError(f"{text}: there is no app setting {match[1]}")
+        return values[match[1]]
+
+    return _REFERENCE.sub(value_of, text)

@@ -1,0 +1,80 @@
+"""The embedded host: pumps messages, fires timers and serves HTTP until it is told to stop, then drains."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from local import app_settings, host_json, web
+from local.pump import Pump
+from local.registration import Registered, registrations
+from local.timer import Timer
+from shared.wiring import Desk, desk
+
+logger = logging.getLogger(__name__)
+
+ROOT = Path(__file__).parents[1]
+DRAIN_SECONDS = 10
+
+
+class Host:
+    """A desk with its functions, ready to run.
+
+    Raises
+    ------
+    InvalidError
+        A setting or `host.json` is malformed, the port is taken, or another host uses the data folder.
+    """
+
+    def __init__(self, port: int) -> None:
+        settings = app_settings.load(ROOT)
+        self.options = host_json.read(ROOT / "host.json")
+        self._listener = web.bind(port)
+        self.desk: Desk = desk()
+        from function_app import app  # indexing is the host's work, after its settings are in place
+
+        self.functions = registrations(app, settings)
+        lock_seconds = self.desk.queries.topology.lock_seconds
+        self._pumps = [Pump(each, self.desk.bus, self.options, lock_seconds) for each in self._of("serviceBusTrigger")]
+        self._timers = [Timer(each, self.options.function_timeout_seconds) for each in self._of("timerTrigger")]
+        self._server = web.server(self._of("httpTrigger"), self.options.route_prefix, DRAIN_SECONDS)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{web.HOST}:{self._listener.getsockname()[1]}"
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Run until SIGTERM or SIGINT; `ready` is called when requests are answered."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))
+        sources = [asyncio.create_task(part.run()) for part in (*self._pumps, *self._timers)]
+        while not (self._server.started or serving.done()):
+            await asyncio.sleep(0.01)
+        ready()
+        ending = asyncio.create_task(stop.wait())
+        await asyncio.wait([ending, serving, *sources], return_when=asyncio.FIRST_COMPLETED)
+        await self._drain(serving, sources)
+
+    async def _drain(self, serving: "asyncio.Task[None]", sources: list["asyncio.Task[None]"]) -> None:
+        """Take no more work, finish what is under way, and let go of the file."""
+        logger.info("draining")
+        for source in sources:
+            source.cancel()
+        self._server.should_exit = True
+        outcomes = await asyncio.gather(serving, *sources, return_exceptions=True)
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await asyncio.gather(*(pump.drain() for pump in self._pumps))
+        except TimeoutError:
+            logger.warning("stopped with invocations under way; their messages come again")
+        self.desk.close()
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
+                raise outcome
+
+    def _of(self, kind: str) -> list[Registered]:
+        return [function for function in self.functions if function.trigger["type"] == kind]

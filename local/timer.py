@@ -1,0 +1,58 @@
+"""Runs timer functions on their NCRONTAB schedules, never one twice at a time."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import azure.functions as func
+from croniter import croniter
+
+from local.registration import Registered
+from shared.errors import InvalidError
+
+logger = logging.getLogger(__name__)
+
+
+class Timer:
+    """One timer function.
+
+    Raises
+    ------
+    InvalidError
+        The schedule is not six NCRONTAB fields: second, minute, hour, day, month, day of week (UTC, Sunday is 0).
+    """
+
+    def __init__(self, function: Registered, timeout_seconds: float) -> None:
+        self._function = function
+        self._timeout_seconds = timeout_seconds
+        self._schedule = str(function.trigger["schedule"])
+        fields = self._schedule.split()
+        if len(fields) != 6 or not croniter.is_valid(self._schedule, second_at_beginning=True):  # noqa: PLR2004
+            raise InvalidError(f"{function.name}: {self._schedule!r} is not an NCRONTAB schedule of six fields")
+
+    async def run(self) -> None:
+        """Invoke the function at its times until cancelled; what falls due while it runs is made up for once."""
+        due = self._next(_now())
+        while True:
+            await asyncio.sleep(max(0.0, (due - _now()).total_seconds()))
+            started = _now()
+            upcoming = self._next(started)
+            await self._invoke(past_due=(started - due).total_seconds() >= 1)
+            due = upcoming
+
+    def _next(self, moment: datetime) -> datetime:
+        found = croniter(self._schedule, moment, second_at_beginning=True, day_or=False).get_next(datetime)
+        assert isinstance(found, datetime)
+        return found
+
+    async def _invoke(self, *, past_due: bool) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._function.invoke(func.timer.TimerRequest(past_due=past_due), str(uuid4()))
+        except Exception:  # a failed tick is logged, the next one comes
+            logger.exception("%s failed", self._function.name)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

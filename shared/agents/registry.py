@@ -1,0 +1,70 @@
+"""The map of the system: which agent does what on which event, and which steps ask several agents at once.
+
+A new handler is a line here; a new step is a declaration here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from shared.agents import consensus, market_analyst, risk_manager, sentiment_tracker
+from shared.agents.decision import Decision, Handler
+from shared.agents.step import CONSENSUS, Rounds, Step, StepDeps
+from shared.errors import InvalidError
+from shared.events.envelope import Event
+from shared.events.market import MarketDataReceived
+from shared.events.news import NewsReceived
+from shared.events.portfolio import PortfolioChanged
+from shared.events.trade import OpinionFormed, TradeDeadlineReached, TradeRequested
+
+TRADE = Step(
+    name="trade",
+    trigger=TradeRequested,
+    deadline=TradeDeadlineReached,
+    judges={
+        market_analyst.NAME: market_analyst.judge_trade,
+        risk_manager.NAME: risk_manager.judge_trade,
+        sentiment_tracker.NAME: sentiment_tracker.judge_trade,
+    },
+    aggregate=consensus.weigh,
+    quorum=2,
+    vetoes=(risk_manager.NAME,),
+)
+
+STEPS: tuple[Step, ...] = (TRADE,)
+
+STATES: Mapping[str, type[BaseModel]] = {
+    market_analyst.NAME: market_analyst.AnalystState,
+    risk_manager.NAME: risk_manager.RiskState,
+    sentiment_tracker.NAME: sentiment_tracker.SentimentState,
+    CONSENSUS: Rounds,
+}
+
+REACTIONS: Mapping[type[Event], Mapping[str, Handler]] = {
+    MarketDataReceived: {market_analyst.NAME: market_analyst.on_market_data_received},
+    NewsReceived: {sentiment_tracker.NAME: sentiment_tracker.on_news_received},
+    PortfolioChanged: {risk_manager.NAME: risk_manager.on_portfolio_changed},
+}
+
+
+def handlers(agent: str, steps: tuple[Step, ...] = STEPS) -> dict[type[Event], Handler]:
+    """Give what an agent does on which event, its votes in steps included."""
+    if agent == CONSENSUS:
+        return _consensus_handlers(steps)
+    own = {kind: reactions[agent] for kind, reactions in REACTIONS.items() if agent in reactions}
+    votes: dict[type[Event], Handler] = {step.trigger: step.voter(agent) for step in steps if agent in step.judges}
+    return own | votes
+
+
+def _consensus_handlers(steps: tuple[Step, ...]) -> dict[type[Event], Handler]:
+    by_name = {step.name: step for step in steps}
+
+    async def on_opinion_formed(event: OpinionFormed, state: Rounds, deps: StepDeps) -> Decision[Any]:
+        if event.data.step not in by_name:
+            raise InvalidError(f"step: no step {event.data.step!r} is declared")
+        return await by_name[event.data.step].on_opinion(event, state, deps)
+
+    opened: dict[type[Event], Handler] = {step.trigger: step.on_trigger for step in steps}
+    ended: dict[type[Event], Handler] = {step.deadline: step.on_deadline for step in steps}
+    return {**opened, **ended, OpinionFormed: on_opinion_formed}

@@ -1,0 +1,218 @@
+"""The risk manager: measures portfolios against their limits, and vetoes trades that would pass one.
+
+Keeps no state: everything it says follows from the portfolio, the bars known at that moment, and the limits.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from shared.agents.decision import Decision
+from shared.agents.opinion import Judgment
+from shared.errors import MissingError
+from shared.events.emit import Emit
+from shared.events.market import Bar
+from shared.events.portfolio import Portfolio, PortfolioChanged, RiskAssessed, RiskAssessment, RiskBreach
+from shared.events.trade import Evidence, TradeRequested
+from shared.projections.bar import BarHistory
+from shared.projections.portfolio import Portfolios
+
+if TYPE_CHECKING:
+    from shared.quant.risk import Floats
+
+NAME = "risk_manager"
+HISTORY_BARS = 251
+LEAST_RETURNS = 60
+CONFIDENCE = 0.8
+_LEVELS = (0.95, 0.99)
+
+
+class RiskState(BaseModel):
+    """The risk manager remembers nothing between events."""
+
+
+@dataclass(frozen=True, slots=True)
+class RiskLimits:
+    """What a portfolio must stay within.
+
+    Attributes
+    ----------
+    max_weight : float
+        Largest share of value in one symbol.
+    max_var_95 : float
+        Largest one-day EWMA value at risk at 95 %, as a fraction of value.
+    """
+
+    max_weight: float
+    max_var_95: float
+
+
+@dataclass(frozen=True, slots=True)
+class RiskDeps:
+    """What the risk manager may read."""
+
+    bars: BarHistory
+    portfolios: Portfolios
+    limits: RiskLimits
+
+
+async def on_portfolio_changed(event: PortfolioChanged, _state: RiskState, deps: RiskDeps) -> Decision[RiskState]:
+    """Measure the portfolio, and say which limits it passes."""
+    assessment = await _assess(event.data, event.time, deps)
+    return Decision(emits=(Emit(RiskAssessed.caused_by(event, source=NAME, data=assessment)),))
+
+
+async def judge_trade(event: TradeRequested, deps: RiskDeps) -> Judgment:
+    """Judge the portfolio as it would be after the trade: room under the limits supports it, a passed limit vetoes.
+
+    Raises
+    ------
+    MissingError
+        No portfolio was named, it is unknown, or a price is missing.
+    """
+    held = await _portfolio(event, deps)
+    price = await _price(event.data.symbol, event.time, deps)
+    cash, positions = _after_trade(held.data, event, price)
+    if cash < 0 or any(quantity < 0 for quantity in positions.values()):
+        return _impossible(event, held, cash, price)
+    before = await _assess(held.data, event.time, deps)
+    after = await _assess(_as_portfolio(held.data.portfolio, cash, positions), event.time, deps)
+    return _judge(event, held, before, after, deps.limits)
+
+
+async def _assess(portfolio: Portfolio, as_of: datetime, deps: RiskDeps) -> RiskAssessment:
+    histories = {
+        position.symbol: await deps.bars.read(position.symbol, as_of, limit=HISTORY_BARS)
+        for position in portfolio.positions
+    }
+    priced = {symbol: bars for symbol, bars in histories.items() if bars}
+    values = {p.symbol: p.quantity * priced[p.symbol][-1].close for p in portfolio.positions if p.symbol in priced}
+    total = portfolio.cash + sum(values.values())
+    weights = {symbol: value / total for symbol, value in values.items()} if total else {}
+    measures, observations = _measure(weights, priced)
+    return RiskAssessment(
+        portfolio=portfolio.portfolio,
+        value=total,
+        weights=weights,
+        measures=measures,
+        observations=observations,
+        prices_as_of=max((bars[-1].closed_at for bars in priced.values()), default=None),
+        breaches=_breaches(weights, measures, deps.limits),
+        unpriced=tuple(symbol for symbol in histories if symbol not in priced),
+    )
+
+
+def _measure(weights: dict[str, float], histories: dict[str, list[Bar]]) -> tuple[dict[str, float], int]:
+    import numpy as np  # a function that measures no risk need not load it
+
+    from shared.quant import risk
+
+    if not weights:
+        return {}, 0
+    shares = np.array(list(weights.values()))
+    measures = {"concentration_hhi": risk.concentration_hhi(shares)}
+    closes = _aligned({symbol: histories[symbol] for symbol in weights})
+    if len(closes) <= LEAST_RETURNS:
+        return measures, max(0, len(closes) - 1)
+    returns = risk.portfolio_returns(shares, risk.returns_from_closes(closes))
+    for level in _LEVELS:
+        name = f"{level:.0%}".rstrip("%")
+        measures[f"historical_var_{name}"] = risk.historical_var(returns, level)
+        measures[f"historical_es_{name}"] = risk.historical_es(returns, level)
+        measures[f"ewma_var_{name}"] = risk.ewma_var(returns, level)
+        measures[f"ewma_es_{name}"] = risk.ewma_es(returns, level)
+    measures["max_drawdown"] = risk.max_drawdown(returns)
+    return measures, len(returns)
+
+
+def _aligned(histories: dict[str, list[Bar]]) -> "Floats":
+    """Closes of shape (n_moments, n_assets) at the moments that all the symbols have in common."""
+    import numpy as np
+
+    by_symbol = [{bar.closed_at: bar.close for bar in bars} for bars in histories.values()]
+    moments = sorted(set.intersection(*(set(closes) for closes in by_symbol)))
+    return np.array([[closes[moment] for closes in by_symbol] for moment in moments])
+
+
+def _breaches(weights: dict[str, float], measures: dict[str, float], limits: RiskLimits) -> tuple[RiskBreach, ...]:
+    checks = [(f"max_weight:{symbol}", weight, limits.max_weight) for symbol, weight in weights.items()]
+    if "ewma_var_95" in measures:
+        checks.append(("max_var_95", measures["ewma_var_95"], limits.max_var_95))
+    return tuple(RiskBreach(limit=name, value=value, allowed=top) for name, value, top in checks if value > top)
+
+
+async def _portfolio(event: TradeRequested, deps: RiskDeps) -> PortfolioChanged:
+    if event.data.portfolio is None:
+        raise MissingError("the request names no portfolio")
+    held = await deps.portfolios.get(event.data.portfolio, event.time)
+    if held is None:
+        raise MissingError(f"portfolio {event.data.portfolio} is not known at {event.time:%Y-%m-%d %H:%M} UTC")
+    return held
+
+
+async def _price(symbol: str, as_of: datetime, deps: RiskDeps) -> float:
+    bars = await deps.bars.read(symbol, as_of, limit=1)
+    if not bars:
+        raise MissingError(f"no price of {symbol} is known")
+    return bars[0].close
+
+
+def _after_trade(held: Portfolio, event: TradeRequested, price: float) -> tuple[float, dict[str, float]]:
+    signed = event.data.quantity if event.data.side == "buy" else -event.data.quantity
+    positions = {position.symbol: position.quantity for position in held.positions}
+    positions[event.data.symbol] = positions.get(event.data.symbol, 0.0) + signed
+    return held.cash - signed * price, positions
+
+
+def _as_portfolio(name: str, cash: float, positions: dict[str, float]) -> Portfolio:
+    held = [{"symbol": symbol, "quantity": quantity} for symbol, quantity in positions.items() if quantity > 0]
+    return Portfolio.model_validate({"portfolio": name, "cash": cash, "positions": held})
+
+
+def _impossible(event: TradeRequested, held: PortfolioChanged, cash: float, price: float) -> Judgment:
+    trade = event.data
+    if cash < 0:
+        veto = f"{trade.quantity:g} {trade.symbol} at {price:.2f} USD cost {-cash:.2f} USD more than the cash there is"
+    else:
+        veto = f"{trade.quantity:g} {trade.symbol} are more than the portfolio holds, and it does not sell short"
+    evidence = (Evidence(name="cash_after", value=cash, unit="USD", event=held.id),)
+    return Judgment(stance=-1, confidence=1, rationale=veto, evidence=evidence, veto=veto)
+
+
+def _judge(
+    event: TradeRequested, held: PortfolioChanged, before: RiskAssessment, after: RiskAssessment, limits: RiskLimits
+) -> Judgment:
+    worse = [breach for breach in after.breaches if breach.value > _value(before, breach.limit)]
+    used = max(after.weights.get(event.data.symbol, 0.0) / limits.max_weight, _var(after) / limits.max_var_95)
+    veto = "; ".join(f"{b.limit} would be {b.value:.3f}, {b.allowed:.3f} is allowed" for b in worse) or None
+    return Judgment(
+        stance=max(-1.0, min(1.0, 1 - 2 * used)),
+        confidence=CONFIDENCE if "ewma_var_95" in after.measures else CONFIDENCE / 2,
+        rationale=veto or f"After the trade {used:.0%} of the tightest limit is used.",
+        evidence=_evidence(event, held, before, after),
+        veto=veto,
+    )
+
+
+def _value(assessment: RiskAssessment, limit: str) -> float:
+    kind, _, symbol = limit.partition(":")
+    return assessment.weights.get(symbol, 0.0) if kind == "max_weight" else _var(assessment)
+
+
+def _var(assessment: RiskAssessment) -> float:
+    return assessment.measures.get("ewma_var_95", 0.0)
+
+
+def _evidence(
+    event: TradeRequested, held: PortfolioChanged, before: RiskAssessment, after: RiskAssessment
+) -> tuple[Evidence, ...]:
+    symbol, source = event.data.symbol, held.id
+    pairs = [
+        ("weight_before", before.weights.get(symbol, 0.0)),
+        ("weight_after", after.weights.get(symbol, 0.0)),
+        *((f"{name}_before", before.measures[name]) for name in ("ewma_var_95",) if name in before.measures),
+        *((f"{name}_after", value) for name, value in after.measures.items() if name.endswith("_95")),
+    ]
+    return tuple(Evidence(name=name, value=value, unit="fraction of value", event=source) for name, value in pairs)

@@ -1,0 +1,130 @@
+"""The sentiment tracker: scores headlines as they come and keeps a rolling score per symbol, ageing by half-life.
+
+A headline that names no symbol concerns the market as a whole and is kept under `MARKET`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.agents.decision import Decision
+from shared.agents.opinion import Judgment
+from shared.agents.own_state import OwnState
+from shared.errors import MissingError
+from shared.events.emit import Emit
+from shared.events.news import HeadlineScore, NewsReceived, Sentiment, SentimentScored
+from shared.events.trade import Evidence, TradeRequested
+from shared.quant.decay import decayed
+
+NAME = "sentiment_tracker"
+STREAM = "news"
+MARKET = "MARKET"
+MARKET_SHARE = 0.3
+HALF_LIFE_HOURS = 72.0
+HEADLINES_KEPT = 8
+LEAST_WEIGHT = 0.05
+FULL_WEIGHT = 3.0
+
+
+class Headline(BaseModel):
+    """A scored headline that still counts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    event: str
+    text: str
+    score: float
+    at: datetime
+
+
+class SentimentState(BaseModel):
+    """The headlines that still count, by symbol, oldest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    headlines: dict[str, tuple[Headline, ...]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class SentimentDeps:
+    """What the sentiment tracker may read."""
+
+    own: OwnState[SentimentState]
+
+
+async def on_news_received(
+    event: NewsReceived, state: SentimentState, _deps: SentimentDeps
+) -> Decision[SentimentState]:
+    """Score the headline, and emit the new sentiment of each symbol that it names."""
+    from shared.quant import sentiment  # its model is only needed where headlines are scored
+
+    tone = sentiment.score(f"{event.data.headline}. {event.data.summary}".strip())
+    headline = Headline(event=event.id, text=event.data.headline, score=tone.value, at=event.time)
+    headlines, emits = dict(state.headlines), list[Emit]()
+    for ordinal, symbol in enumerate(event.data.symbols or (MARKET,)):
+        headlines[symbol] = _kept((*headlines.get(symbol, ()), headline), event.time)
+        current = _sentiment(symbol, headlines[symbol], event.time)
+        emits.append(Emit(SentimentScored.caused_by(event, source=NAME, data=current, ordinal=ordinal)))
+    return Decision(SentimentState(headlines=headlines), tuple(emits))
+
+
+async def judge_trade(event: TradeRequested, deps: SentimentDeps) -> Judgment:
+    """Support a trade that goes with the news on its symbol and, to a smaller part, on the market.
+
+    Raises
+    ------
+    MissingError
+        There is no recent news on either.
+    """
+    state = await deps.own.read(STREAM)
+    symbol = event.data.symbol
+    own = _sentiment(symbol, state.headlines.get(symbol, ()), event.time)
+    market = _sentiment(MARKET, state.headlines.get(MARKET, ()), event.time)
+    if own.weight + market.weight < LEAST_WEIGHT:
+        raise MissingError(f"no recent news on {symbol} or the market")
+    score = _blend(own, market)
+    return Judgment(
+        stance=score if event.data.side == "buy" else -score,
+        confidence=max(own.confidence, MARKET_SHARE * market.confidence),
+        rationale=f"Sentiment on {symbol} is {own.score:+.2f} ({own.weight:.1f} headlines by age),"
+        f" on the market {market.score:+.2f}.",
+        evidence=tuple(_evidence(scored) for scored in (*own.headlines[-3:], *market.headlines[-2:])),
+    )
+
+
+def _kept(headlines: tuple[Headline, ...], now: datetime) -> tuple[Headline, ...]:
+    ordered = sorted({headline.event: headline for headline in headlines}.values(), key=lambda headline: headline.at)
+    return tuple(headline for headline in ordered[-HEADLINES_KEPT:] if _weight(headline, now) >= LEAST_WEIGHT / 2)
+
+
+def _weight(headline: Headline, now: datetime) -> float:
+    age_hours = (now - headline.at).total_seconds() / 3600
+    return decayed(1.0, max(0.0, age_hours), HALF_LIFE_HOURS)
+
+
+def _sentiment(symbol: str, headlines: tuple[Headline, ...], now: datetime) -> Sentiment:
+    known = [headline for headline in headlines if headline.at <= now]
+    scored = tuple(
+        HeadlineScore(event=headline.event, headline=headline.text, score=headline.score, weight=_weight(headline, now))
+        for headline in known
+    )
+    weight = sum(entry.weight for entry in scored)
+    score = sum(entry.score * entry.weight for entry in scored) / weight if weight else 0.0
+    return Sentiment(
+        symbol=symbol,
+        score=max(-1.0, min(1.0, score)),
+        confidence=min(1.0, weight / FULL_WEIGHT),
+        weight=weight,
+        half_life_hours=HALF_LIFE_HOURS,
+        headlines=scored,
+    )
+
+
+def _blend(own: Sentiment, market: Sentiment) -> float:
+    mass = own.weight + MARKET_SHARE * market.weight
+    return (own.score * own.weight + MARKET_SHARE * market.score * market.weight) / mass
+
+
+def _evidence(scored: HeadlineScore) -> Evidence:
+    return Evidence(name=f"headline ({scored.score:+.2f})", value=scored.headline, event=scored.event)

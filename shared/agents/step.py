@@ -1,0 +1,199 @@
+"""A step: several agents are asked, their votes are folded, and one consensus comes back.
+
+A step is declared, not coded (see `registry.py`): fan-out, deadline, fold and late votes follow from the declaration.
+A round closes when every agent has answered, or at its deadline with the votes that are in. It does not close early on
+a mere quorum: whose vote counts would then depend on who is fastest, and a replay would differ.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.agents.decision import Decision
+from shared.agents.opinion import Judgment
+from shared.errors import MissingError
+from shared.events.emit import Emit
+from shared.events.envelope import Event, derive_id
+from shared.events.trade import Consensus, ConsensusReached, Deadline, Opinion, OpinionFormed
+
+type Judge = Callable[[Any, Any], Awaitable[Judgment]]
+
+CONSENSUS = "consensus"
+
+
+class Ballot(BaseModel):
+    """An opinion that came in for a round."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    time: datetime
+    opinion: Opinion
+
+
+class Round(BaseModel):
+    """One question to the agents: who has answered, and whether it is closed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ballots: dict[str, Ballot] = {}
+    late: tuple[str, ...] = ()
+    closed: bool = False
+
+
+class Rounds(BaseModel):
+    """The consensus's state in a stream: its rounds by the id of the event that each began with."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rounds: dict[str, Round] = {}
+
+    def with_round(self, trigger: str, changed: Round) -> "Rounds":
+        """Give the state with one round replaced."""
+        return Rounds(rounds={**self.rounds, trigger: changed})
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What an aggregate is given: the declaration, the ballots in the order of their agents' names, and why now."""
+
+    step: "Step"
+    trigger: str
+    ballots: tuple[Ballot, ...]
+    closed_by: Literal["quorum", "deadline"]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StepDeps:
+    """What the consensus needs: the desk's pace, and how long it waits.
+
+    Attributes
+    ----------
+    pace : float
+        Desk seconds per wall second.
+    patience_seconds : float
+        Wall seconds from a trigger to its deadline.
+    """
+
+    pace: float
+    patience_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The declaration of a step.
+
+    Attributes
+    ----------
+    trigger, deadline : type of Event
+        What it begins with, and what ends its patience.
+    judges : mapping of str to Judge
+        Who is asked, and the function that answers.
+    aggregate : callable
+        Turns ballots into a consensus.
+    quorum : int
+        Votes, abstentions apart, without which nothing is decided.
+    threshold : float
+        Mean stance above which it is approved.
+    weights : mapping of str to float
+        Weight per agent; 1 where none is given.
+    vetoes : tuple of str
+        Agents whose veto counts.
+    """
+
+    name: str
+    trigger: type[Event]
+    deadline: type[Event]
+    judges: Mapping[str, Judge]
+    aggregate: Callable[[Closing], Consensus]
+    quorum: int
+    threshold: float = 0.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+    vetoes: tuple[str, ...] = ()
+
+    def deadline_of(self, trigger: Event, deps: StepDeps) -> datetime:
+        """Give the desk time at which a round that began with `trigger` closes."""
+        return trigger.time + timedelta(seconds=deps.patience_seconds * deps.pace)
+
+    def voter(self, agent: str) -> Callable[[Event, Any, Any], Awaitable[Decision[Any]]]:
+        """Give the handler by which an agent answers the trigger: its judgment as an opinion, or an abstention."""
+
+        async def on_trigger(event: Event, _state: object, deps: object) -> Decision[Any]:
+            try:
+                opinion = self._opinion(event, agent, await self.judges[agent](event, deps))
+            except MissingError as error:
+                opinion = self._abstention(event, agent, str(error))
+            return Decision(emits=(Emit(OpinionFormed.caused_by(event, source=agent, data=opinion)),))
+
+        return on_trigger
+
+    async def on_trigger(self, event: Event, state: Rounds, deps: StepDeps) -> Decision[Rounds]:
+        """Open the round: remember it, and schedule its deadline."""
+        current = state.rounds.get(event.id, Round())
+        if current.closed:
+            return Decision()
+        due = self.deadline_of(event, deps)
+        data = Deadline(step=self.name, trigger=event.id)
+        deadline = self.deadline.caused_by(event, source=CONSENSUS, data=data, time=due)
+        return Decision(state.with_round(event.id, current), (Emit(deadline, deliver_at=due),))
+
+    async def on_opinion(self, event: OpinionFormed, state: Rounds, _deps: StepDeps) -> Decision[Rounds]:
+        """Count a vote, and close the round with the last one; a vote after the end is kept as late."""
+        vote, trigger = event.data, event.data.trigger
+        current = state.rounds.get(trigger, Round())
+        if vote.agent not in self.judges or vote.agent in current.ballots:
+            return Decision()
+        if current.closed:
+            return Decision(state.with_round(trigger, current.model_copy(update={"late": (*current.late, event.id)})))
+        ballots = {**current.ballots, vote.agent: Ballot(id=event.id, time=event.time, opinion=vote)}
+        current = Round(ballots=ballots)
+        if len(ballots) < len(self.judges):
+            return Decision(state.with_round(trigger, current))
+        last = max(ballot.time for ballot in ballots.values())
+        return self._close(event, trigger, state, current, last, "quorum")
+
+    async def on_deadline(self, event: Event, state: Rounds, _deps: StepDeps) -> Decision[Rounds]:
+        """Close a round that is still open with the votes that are in."""
+        trigger = str(event.data.trigger)
+        current = state.rounds.get(trigger, Round())
+        if current.closed:
+            return Decision()
+        return self._close(event, trigger, state, current, event.time, "deadline")
+
+    def _close(
+        self,
+        cause: Event,
+        trigger: str,
+        state: Rounds,
+        current: Round,
+        at: datetime,
+        closed_by: Literal["quorum", "deadline"],
+    ) -> Decision[Rounds]:
+        ballots = tuple(current.ballots[agent] for agent in sorted(current.ballots))
+        consensus = self.aggregate(Closing(self, trigger, ballots, closed_by, at))
+        reached = ConsensusReached.caused_by(
+            cause, source=CONSENSUS, id=derive_id(trigger, CONSENSUS), time=at, data=consensus
+        ).model_copy(update={"causationid": trigger})
+        closed = current.model_copy(update={"closed": True})
+        return Decision(state.with_round(trigger, closed), (Emit(reached),))
+
+    def _opinion(self, event: Event, agent: str, judgment: Judgment) -> Opinion:
+        return Opinion(
+            step=self.name,
+            trigger=event.id,
+            agent=agent,
+            stance=judgment.stance,
+            confidence=judgment.confidence,
+            rationale=judgment.rationale,
+            evidence=judgment.evidence,
+            veto=judgment.veto,
+        )
+
+    def _abstention(self, event: Event, agent: str, reason: str) -> Opinion:
+        return Opinion(
+            step=self.name, trigger=event.id, agent=agent, stance=0, confidence=0, rationale=reason, abstained=reason
+        )

@@ -1,0 +1,130 @@
+"""The event bus in memory: for replays, tests and as the engine of the embedded, durable one.
+
+Behaves as Service Bus does where a subscriber can tell: filters on the subject, duplicate detection by message id,
+peek-lock with delivery counts, sessions, scheduled messages and dead-letter queues.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from shared.bus.port import DeadLetter, Delivery, Message
+from shared.bus.queue import Entry, SubscriptionQueue
+from shared.bus.topology import Topology
+from shared.clock import Clock
+
+
+class InMemoryEventBus:
+    """An `EventBus` and `Receiver` that lives as long as the process.
+
+    Parameters
+    ----------
+    topology : Topology
+        Topics and subscriptions.
+    clock : Clock
+        The desk clock, for scheduled messages.
+    monotonic : callable
+        Wall seconds, for locks and the duplicate-detection window.
+    """
+
+    def __init__(self, topology: Topology, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._topology = topology
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sequence = 0
+        self._seen: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._dead: dict[tuple[str, int], DeadLetter] = {}
+        self._queues = {
+            f"{topic.name}/{subscription.name}": SubscriptionQueue(
+                f"{topic.name}/{subscription.name}",
+                sessions=topic.requires_session,
+                lock_seconds=topology.lock_seconds,
+                clock=clock,
+                monotonic=monotonic,
+            )
+            for topic in topology.topics
+            for subscription in topic.subscriptions
+        }
+        self._changed = {name: asyncio.Event() for name in self._queues}
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Hand the messages over to every subscription that wants them."""
+        now = self._clock.now()
+        for message in messages:
+            self._route(message, now)
+
+    async def receive(self, subscription: str) -> Delivery:
+        """Wait for the next message and lock it."""
+        queue, changed = self._queues[subscription], self._changed[subscription]
+        while True:
+            changed.clear()
+            delivery = queue.take()
+            if delivery is None:
+                await _wait(changed, queue.seconds_until_change())
+            elif delivery.delivery_count > self._topology.max_delivery_count:
+                self._bury(delivery, "handed out too often without being settled")
+            else:
+                return delivery
+
+    async def complete(self, delivery: Delivery) -> None:
+        """Remove the message from the subscription."""
+        self._queues[delivery.subscription].remove(delivery)
+        self._changed[delivery.subscription].set()
+
+    async def abandon(self, delivery: Delivery, reason: str) -> None:
+        """Give the message back, or dead-letter it after its last delivery."""
+        if delivery.delivery_count >= self._topology.max_delivery_count:
+            self._bury(delivery, reason)
+        else:
+            self._queues[delivery.subscription].give_back(delivery)
+        self._changed[delivery.subscription].set()
+
+    async def renew(self, delivery: Delivery) -> None:
+        """Hold the lock for another lock duration."""
+        self._queues[delivery.subscription].renew(delivery)
+
+    async def backlog(self) -> dict[str, int]:
+        """Give the number of messages that wait in each subscription."""
+        return {name: len(queue) for name, queue in self._queues.items()}
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """Give what lies in the dead-letter queues, oldest first."""
+        return sorted(self._dead.values(), key=lambda letter: letter.sequence)
+
+    def _route(self, message: Message, now: datetime) -> list[Entry]:
+        wanting = self._topology.wanting(message.topic, message.subject)
+        if not wanting or self._is_duplicate(message):
+            return []
+        self._sequence += 1
+        return [self._enqueue(name, Entry(self._sequence, message, now)) for name in wanting]
+
+    def _enqueue(self, name: str, entry: Entry) -> Entry:
+        self._queues[name].put(entry)
+        self._changed[name].set()
+        return entry
+
+    def _bury(self, delivery: Delivery, reason: str) -> None:
+        entry = self._queues[delivery.subscription].remove(delivery)
+        self._dead[delivery.subscription, entry.sequence] = DeadLetter(
+            replace(entry.message, deliver_at=None), delivery.subscription, entry.sequence, entry.delivery_count, reason
+        )
+
+    def _is_duplicate(self, message: Message) -> bool:
+        now, key = self._monotonic(), (message.topic, message.message_id)
+        while self._seen and next(iter(self._seen.values())) <= now:
+            self._seen.popitem(last=False)
+        if key in self._seen:
+            return True
+        self._seen[key] = now + self._topology.duplicate_detection_seconds
+        return False
+
+
+async def _wait(changed: asyncio.Event, seconds: float | None) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await changed.wait()
+    except TimeoutError:
+        return

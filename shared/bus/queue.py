@@ -1,0 +1,157 @@
+"""One subscription's queue: peek-lock, sessions, scheduling and delivery counts, as a state machine without I/O.
+
+Both embedded buses drive it; the SQLite one also writes down what it does.
+"""
+
+import heapq
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.bus.port import Delivery, Message
+from shared.clock import Clock, wall_seconds_until
+from shared.errors import MissingError
+
+
+@dataclass(slots=True)
+class Entry:
+    """A message in a subscription, and how often it was handed out."""
+
+    sequence: int
+    message: Message
+    enqueued_at: datetime
+    delivery_count: int = 0
+
+
+class SubscriptionQueue:
+    """The messages of one subscription.
+
+    Parameters
+    ----------
+    name : str
+        `topic/subscription`.
+    sessions : bool
+        Whether messages of one session are handed out one at a time, in order.
+    lock_seconds : float
+        How long a receiver holds a message before it is given to another (wall time).
+    clock : Clock
+        Tells when a scheduled message is due.
+    monotonic : callable
+        Wall seconds, for locks.
+    """
+
+    def __init__(
+        self, name: str, *, sessions: bool, lock_seconds: float, clock: Clock, monotonic: Callable[[], float]
+    ) -> None:
+        self.name = name
+        self._sessions = sessions
+        self._lock_seconds = lock_seconds
+        self._clock = clock
+        self._monotonic = monotonic
+        self._entries: dict[int, Entry] = {}
+        self._scheduled: list[tuple[datetime, int]] = []
+        self._ready: dict[str, list[int]] = {}
+        self._turns: deque[str] = deque()
+        self._locks: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._tokens = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def put(self, entry: Entry) -> None:
+        """Add a message; one that is scheduled stays hidden until its time."""
+        self._entries[entry.sequence] = entry
+        due = entry.message.deliver_at
+        if due is not None and due > self._clock.now():
+            heapq.heappush(self._scheduled, (due, entry.sequence))
+        else:
+            self._make_ready(entry)
+
+    def take(self) -> Delivery | None:
+        """Lock and give the next message, or None when none is ready."""
+        self._release_overdue()
+        if not self._turns:
+            return None
+        session = self._turns.popleft()
+        waiting = self._ready[session]
+        entry = self._entries[heapq.heappop(waiting)]
+        if not waiting:
+            del self._ready[session]
+        if waiting and not self._sessions:
+            self._turns.append(session)
+        entry.delivery_count += 1
+        return self._lock(entry)
+
+    def seconds_until_change(self) -> float | None:
+        """Give the wall seconds until time alone makes a message ready; None when only a new message can."""
+        waits = [wall_seconds_until(self._clock, due) for due, _ in self._scheduled[:1]]
+        if self._locks:
+            waits.append(next(iter(self._locks.values()))[1] - self._monotonic())
+        return max(0.0, min(waits)) if waits else None
+
+    def remove(self, delivery: Delivery) -> Entry:
+        """Take a locked message out for good."""
+        entry = self._unlock(delivery)
+        del self._entries[entry.sequence]
+        self._next_turn(entry)
+        return entry
+
+    def give_back(self, delivery: Delivery) -> None:
+        """Make a locked message available again, at its old place."""
+        entry = self._unlock(delivery)
+        self._release(entry)
+
+    def renew(self, delivery: Delivery) -> None:
+        """Hold the lock for another lock duration."""
+        entry = self._unlock(delivery)
+        self._locks[delivery.lock_token] = (entry.sequence, self._monotonic() + self._lock_seconds)
+
+    def _lock(self, entry: Entry) -> Delivery:
+        self._tokens += 1
+        token = f"{entry.sequence}-{self._tokens}"
+        self._locks[token] = (entry.sequence, self._monotonic() + self._lock_seconds)
+        return Delivery(entry.message, self.name, entry.sequence, entry.delivery_count, entry.enqueued_at, token)
+
+    def _unlock(self, delivery: Delivery) -> Entry:
+        held = self._locks.pop(delivery.lock_token, None)
+        if held is None:
+            raise MissingError(f"the lock on message {delivery.message.message_id} in {self.name} was lost")
+        return self._entries[held[0]]
+
+    def _make_ready(self, entry: Entry) -> None:
+        session = self._session(entry)
+        waiting = self._ready.setdefault(session, [])
+        heapq.heappush(waiting, entry.sequence)
+        if len(waiting) == 1 and not self._is_locked(session):
+            self._turns.append(session)
+
+    def _release(self, entry: Entry) -> None:
+        session = self._session(entry)
+        waiting = self._ready.setdefault(session, [])
+        heapq.heappush(waiting, entry.sequence)
+        if session not in self._turns:
+            self._turns.appendleft(session)
+
+    def _next_turn(self, entry: Entry) -> None:
+        session = self._session(entry)
+        if self._sessions and session in self._ready:
+            self._turns.append(session)
+
+    def _release_overdue(self) -> None:
+        while self._scheduled and self._scheduled[0][0] <= self._clock.now():
+            self._make_ready(self._entries[heapq.heappop(self._scheduled)[1]])
+        while self._locks and next(iter(self._locks.values()))[1] <= self._monotonic():
+            _, (sequence, _) = self._locks.popitem(last=False)
+            self._release(self._entries[sequence])
+
+    def _session(self, entry: Entry) -> str:
+        return (entry.message.session_id or "") if self._sessions else ""
+
+    def _is_locked(self, session: str) -> bool:
+        return self._sessions and any(
+            self._session(self._entries[sequence]) == session for sequence, _ in self._locks.values()
+        )

@@ -1,0 +1,206 @@
+"""The embedded, durable event bus: the in-memory one, with every message and its fate written to SQLite.
+
+The queues live in memory; the file is what they are rebuilt from after a crash. A completion need not be awaited: if it
+is lost, the message comes again and its receipt answers it.
+"""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime
+
+from shared.bus.in_memory import InMemoryEventBus
+from shared.bus.port import DeadLetter, Delivery, Message
+from shared.bus.queue import Entry
+from shared.bus.topology import Topology
+from shared.clock import Clock
+from shared.sqlite import Database, from_microseconds, to_microseconds
+
+logger = logging.getLogger(__name__)
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS messages (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    topic TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    session_id TEXT,
+    correlation_id TEXT NOT NULL,
+    body BLOB NOT NULL,
+    deliver_at INTEGER,
+    enqueued_at INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS deliveries (
+    sequence INTEGER NOT NULL REFERENCES messages,
+    subscription TEXT NOT NULL,
+    delivery_count INTEGER NOT NULL DEFAULT 0,
+    dead_reason TEXT,
+    PRIMARY KEY (sequence, subscription)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen_messages (
+    topic TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    seen_at REAL NOT NULL,
+    PRIMARY KEY (topic, message_id)
+) WITHOUT ROWID;
+"""
+
+_SEEN_PURGE_EVERY = 1_000
+
+
+class SqliteEventBus(InMemoryEventBus):
+    """An `EventBus` and `Receiver` that survives the process.
+
+    Parameters
+    ----------
+    database : Database
+        Opened with this module's `SCHEMA`.
+    wall_seconds : callable
+        Seconds since the epoch, for the duplicate-detection window, which must outlive a restart.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        topology: Topology,
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall_seconds: Callable[[], float] = time.time,  # noqa: TID251 - outlives a restart, touches no event
+    ) -> None:
+        super().__init__(topology, clock, monotonic)
+        self._database = database
+        self._wall_seconds = wall_seconds
+        self._outstanding: dict[int, int] = {}
+        self._published = 0
+        self._restore()
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Write the messages down, then hand them over."""
+        await self._database.write(lambda connection: self.publish_in(connection, messages), then=self.hand_over)
+
+    def publish_in(self, connection: sqlite3.Connection, messages: Sequence[Message]) -> list[tuple[str, Entry]]:
+        """Write the messages in a transaction of the caller's; `hand_over` what it gives after the commit."""
+        now = self._clock.now()
+        return [pair for message in messages for pair in self._write_message(connection, message, now)]
+
+    def hand_over(self, routed: list[tuple[str, Entry]]) -> None:
+        """Show receivers what was committed."""
+        for name, entry in routed:
+            self._count(entry)
+            self._enqueue(name, entry)
+
+    async def receive(self, subscription: str) -> Delivery:
+        """Wait for the next message, lock it and note the delivery, so that a message that kills hosts is given up."""
+        delivery = await super().receive(subscription)
+        self._execute(
+            "UPDATE deliveries SET delivery_count = ? WHERE sequence = ? AND subscription = ?",
+            (delivery.delivery_count, delivery.sequence, subscription),
+        )
+        return delivery
+
+    async def complete(self, delivery: Delivery) -> None:
+        """Remove the message from the subscription, and from the file with its last subscription."""
+        await super().complete(delivery)
+        self._execute(
+            "DELETE FROM deliveries WHERE sequence = ? AND subscription = ?",
+            (delivery.sequence, delivery.subscription),
+        )
+        self._outstanding[delivery.sequence] -= 1
+        if not self._outstanding[delivery.sequence]:
+            del self._outstanding[delivery.sequence]
+            self._execute("DELETE FROM messages WHERE sequence = ?", (delivery.sequence,))
+
+    def _bury(self, delivery: Delivery, reason: str) -> None:
+        super()._bury(delivery, reason)
+        self._execute(
+            "UPDATE deliveries SET dead_reason = ? WHERE sequence = ? AND subscription = ?",
+            (reason, delivery.sequence, delivery.subscription),
+        )
+
+    def _count(self, entry: Entry) -> None:
+        self._outstanding[entry.sequence] = self._outstanding.get(entry.sequence, 0) + 1
+
+    def _execute(self, sql: str, parameters: tuple[object, ...]) -> None:
+        done = self._database.submit(lambda connection: connection.execute(sql, parameters).rowcount)
+        done.add_done_callback(_report)
+
+    def _write_message(
+        self, connection: sqlite3.Connection, message: Message, now: datetime
+    ) -> list[tuple[str, Entry]]:
+        wanting = self._topology.wanting(message.topic, message.subject)
+        if not wanting or self._was_seen(connection, message):
+            return []
+        sequence = connection.execute(
+            "INSERT INTO messages (topic, message_id, subject, session_id, correlation_id, body, deliver_at,"
+            " enqueued_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*_columns(message), to_microseconds(now)),
+        ).lastrowid
+        assert sequence is not None
+        connection.executemany(
+            "INSERT INTO deliveries (sequence, subscription) VALUES (?, ?)", [(sequence, name) for name in wanting]
+        )
+        return [(name, Entry(sequence, message, now)) for name in wanting]
+
+    def _was_seen(self, connection: sqlite3.Connection, message: Message) -> bool:
+        now, window = self._wall_seconds(), self._topology.duplicate_detection_seconds
+        self._published += 1
+        if self._published % _SEEN_PURGE_EVERY == 0:
+            connection.execute("DELETE FROM seen_messages WHERE seen_at <= ?", (now - window,))
+        written = connection.execute(
+            "INSERT INTO seen_messages VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at"
+            " WHERE seen_at <= ?",
+            (message.topic, message.message_id, now, now - window),
+        )
+        return written.rowcount == 0
+
+    def _restore(self) -> None:
+        rows = self._database.read(
+            "SELECT topic, message_id, subject, session_id, correlation_id, body, deliver_at, enqueued_at, sequence,"
+            " subscription, delivery_count, dead_reason FROM messages JOIN deliveries USING (sequence)"
+            " ORDER BY sequence, subscription"
+        )
+        for *columns, enqueued_at, sequence, subscription, count, dead_reason in rows:
+            message = _message(columns)
+            entry = Entry(sequence, message, from_microseconds(enqueued_at), count)
+            if subscription not in self._queues:
+                dead_reason = dead_reason or "the subscription no longer exists"
+            if dead_reason is None:
+                self.hand_over([(subscription, entry)])
+            else:
+                self._count(entry)
+                letter = DeadLetter(replace(message, deliver_at=None), subscription, sequence, count, dead_reason)
+                self._dead[subscription, sequence] = letter
+
+
+def _report(done: Future[int]) -> None:
+    if not done.cancelled() and (problem := done.exception()) is not None:
+        logger.warning("a settlement was not written and will be repeated after a restart: %s", problem)
+
+
+def _columns(message: Message) -> tuple[object, ...]:
+    due = None if message.deliver_at is None else to_microseconds(message.deliver_at)
+    return (
+        message.topic,
+        message.message_id,
+        message.subject,
+        message.session_id,
+        message.correlation_id,
+        message.body,
+        due,
+    )
+
+
+def _message(columns: list[object]) -> Message:
+    topic, message_id, subject, session_id, correlation_id, body, due = columns
+    return Message(
+        message_id=str(message_id),
+        topic=str(topic),
+        subject=str(subject),
+        body=body if isinstance(body, bytes) else str(body).encode(),
+        correlation_id=str(correlation_id),
+        session_id=None if session_id is None else str(session_id),
+        deliver_at=from_microseconds(due) if isinstance(due, int) else None,
+    )

@@ -1,0 +1,64 @@
+"""The topology: which topics and subscriptions exist, read from `infra/topology.json`, the only place that says so."""
+
+import json
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+FILE = Path(__file__).parents[2] / "infra" / "topology.json"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class Subscription(_Part):
+    """A subscription and the event types that its filter lets through."""
+
+    name: str
+    subjects: tuple[str, ...] = Field(min_length=1)
+
+
+class Topic(_Part):
+    """A topic; with sessions, messages of one session are handled one at a time and in order."""
+
+    name: str
+    requires_session: bool
+    subscriptions: tuple[Subscription, ...]
+
+
+class Topology(_Part):
+    """All topics, and what holds for each of their subscriptions."""
+
+    lock_seconds: float = Field(gt=0)
+    max_delivery_count: int = Field(ge=1)
+    duplicate_detection_seconds: float = Field(gt=0)
+    topics: tuple[Topic, ...]
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read a topology from its JSON."""
+        return cls.model_validate(json.loads(text))
+
+    def wanting(self, topic: str, subject: str) -> tuple[str, ...]:
+        """Give the subscriptions of `topic` that want `subject`, as `topic/subscription`; empty when nobody does."""
+        return self._routes.get((topic, subject), ())
+
+    @cached_property
+    def _routes(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        routes: dict[tuple[str, str], tuple[str, ...]] = {}
+        for topic in self.topics:
+            for subscription in topic.subscriptions:
+                for subject in subscription.subjects:
+                    known = routes.get((topic.name, subject), ())
+                    routes[topic.name, subject] = (*known, f"{topic.name}/{subscription.name}")
+        return routes
+
+
+@cache
+def topology() -> Topology:
+    """Give the desk's topology."""
+    return Topology.read(FILE.read_text("utf-8"))

@@ -1,0 +1,198 @@
+"""Ingestion: turns what a market source has into events. Timers call it; doing so again costs nothing.
+
+Windows overlap and ids derive from content, so a repeated or late tick finds its events in the log already, while a bar
+that was missing or corrected makes a new event.
+"""
+
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from shared.agents.sentiment_tracker import STREAM as NEWS_STREAM
+from shared.clock import Clock
+from shared.errors import FinAgentError
+from shared.events.envelope import Event, derive_id
+from shared.events.market import Bar, Interval, MarketData, MarketDataReceived
+from shared.events.news import NewsItem, NewsReceived
+from shared.events.portfolio import Portfolio, PortfolioChanged
+from shared.market.port import MarketSource
+from shared.projections.bar import BarHistory
+from shared.projections.portfolio import stream_of
+from shared.store.port import EventStore
+from shared.watchlist import Watchlist
+
+logger = logging.getLogger(__name__)
+
+SOURCE = "ingest"
+NEWS_OVERLAP = timedelta(days=3)
+NEWS_LOOKBACK = timedelta(days=30)
+_LENGTHS: dict[Interval, timedelta] = {
+    "1Min": timedelta(minutes=1),
+    "5Min": timedelta(minutes=5),
+    "15Min": timedelta(minutes=15),
+    "1Hour": timedelta(hours=1),
+    "1Day": timedelta(days=1),
+}
+_LEAST_OVERLAP = timedelta(minutes=30)
+
+
+@dataclass(slots=True)
+class Status:
+    """How the last ticks went, for the health report.
+
+    Attributes
+    ----------
+    succeeded_at : datetime or None
+        Desk time of the last tick that worked.
+    problem : str or None
+        Why the last tick failed; None when it worked.
+    """
+
+    succeeded_at: datetime | None = None
+    problem: str | None = None
+
+
+@dataclass
+class Ingest:
+    """Reads a market source and emits what is new.
+
+    Attributes
+    ----------
+    emit : callable
+        Appends and publishes events and gives those that were new.
+    lookback : timedelta
+        How much history an empty desk starts with.
+    """
+
+    source: MarketSource
+    clock: Clock
+    emit: Callable[[Sequence[Event]], Awaitable[list[Event]]]
+    store: EventStore
+    bars: BarHistory
+    watchlist: Watchlist
+    interval: Interval
+    lookback: timedelta
+    status: dict[str, Status] = field(default_factory=dict)
+    _reached: dict[str, datetime] = field(default_factory=dict)
+    _known: set[str] = field(default_factory=set)
+
+    async def market_tick(self) -> int:
+        """Emit the bars that closed since the last tick, and give the number of new events."""
+        return await self._watched("market", self._market)
+
+    async def news_tick(self) -> int:
+        """Emit the headlines published since the last tick, and give the number of new events."""
+        return await self._watched("news", self._news)
+
+    async def positions_tick(self) -> int:
+        """Emit what the account holds if it changed, and give the number of new events."""
+        return await self._watched("positions", self._positions)
+
+    async def _watched(self, name: str, tick: Callable[[datetime], Awaitable[int]]) -> int:
+        # A source that fails must not fail the timer: the next tick's window covers what this one missed.
+        status, now = self.status.setdefault(name, Status()), self.clock.now()
+        try:
+            count = await tick(now)
+        except FinAgentError as error:
+            logger.warning("%s: nothing ingested: %s", name, error)
+            status.problem = str(error)
+            return 0
+        status.succeeded_at, status.problem = now, None
+        return count
+
+    async def _market(self, now: datetime) -> int:
+        return sum([await self._shard(stream, symbols, now) for stream, symbols in self.watchlist.shards().items()])
+
+    async def _shard(self, stream: str, symbols: tuple[str, ...], now: datetime) -> int:
+        reached = self._reached.get(stream) or await self._last(stream, MarketDataReceived.name(), now)
+        fresh = tuple([symbol for symbol in symbols if reached and not await self._has_history(symbol, now)])
+        start = reached - self._overlap if reached else now - self.lookback
+        bars = await self.source.bars(symbols, self.interval, start, now)
+        if fresh:
+            known = {(bar.symbol, bar.closed_at) for bar in bars}
+            older = await self.source.bars(fresh, self.interval, now - self.lookback, start)
+            bars = [bar for bar in older if (bar.symbol, bar.closed_at) not in known] + bars
+        events = [await self._bar_event(stream, group, reached, now) for group in _by_interval(bars)]
+        count = await self._emit_unknown([event for event in events if event is not None])
+        if bars:
+            self._reached[stream] = max(bar.closed_at for bar in bars)
+        return count
+
+    async def _bar_event(
+        self, stream: str, bars: tuple[Bar, ...], reached: datetime | None, now: datetime
+    ) -> MarketDataReceived | None:
+        data = MarketData(interval=self.interval, bars=bars)
+        event_id = derive_id(stream, data.model_dump_json())
+        if event_id in self._known:
+            return None
+        closed_at = bars[0].closed_at
+        is_correction = reached is not None and closed_at <= reached and await self._exists(stream, event_id, closed_at)
+        time = now if is_correction else closed_at
+        return MarketDataReceived.first(id=event_id, source=SOURCE, stream=stream, time=time, data=data)
+
+    async def _exists(self, stream: str, event_id: str, closed_at: datetime) -> bool:
+        """Whether the log has another event for this interval."""
+        body = await self.store.latest(stream, MarketDataReceived.name(), closed_at)
+        earlier = body and MarketDataReceived.model_validate_json(body)
+        return bool(earlier) and earlier.time == closed_at and earlier.id != event_id  # type: ignore[union-attr]
+
+    async def _news(self, now: datetime) -> int:
+        reached = self._reached.get(NEWS_STREAM) or await self._last(NEWS_STREAM, NewsReceived.name(), now)
+        start = reached - NEWS_OVERLAP if reached else now - NEWS_LOOKBACK
+        items = await self.source.news(self.watchlist.symbols, start, now)
+        count = await self._emit_unknown([news_event(item, item.published_at) for item in items])
+        self._reached[NEWS_STREAM] = now
+        return count
+
+    async def _positions(self, now: datetime) -> int:
+        portfolio = await self.source.portfolio()
+        if portfolio is None:
+            return 0
+        stream = stream_of(portfolio.portfolio)
+        body = await self.store.latest(stream, PortfolioChanged.name(), now)
+        before = body and PortfolioChanged.model_validate_json(body)
+        if before and before.data == portfolio:
+            return 0
+        return len(await self.emit([portfolio_event(portfolio, now, after=before.id if before else "", source=SOURCE)]))
+
+    async def _emit_unknown(self, events: Sequence[Event]) -> int:
+        unknown = [event for event in events if event.id not in self._known]
+        if not unknown:
+            return 0
+        new = await self.emit(unknown)
+        self._known.update(event.id for event in unknown)
+        return len(new)
+
+    async def _last(self, stream: str, kind: str, now: datetime) -> datetime | None:
+        body = await self.store.latest(stream, kind, now)
+        return Event.model_validate_json(body).time if body else None
+
+    async def _has_history(self, symbol: str, now: datetime) -> bool:
+        return bool(await self.bars.read(symbol, now, limit=1))
+
+    @property
+    def _overlap(self) -> timedelta:
+        return max(5 * _LENGTHS[self.interval], _LEAST_OVERLAP)
+
+
+def news_event(item: NewsItem, time: datetime) -> NewsReceived:
+    """Give the event of a headline; its id derives from the vendor's."""
+    event_id = derive_id("news", item.origin, item.vendor_id)
+    return NewsReceived.first(id=event_id, source=SOURCE, stream=NEWS_STREAM, time=time, data=item)
+
+
+def portfolio_event(portfolio: Portfolio, time: datetime, *, after: str, source: str) -> PortfolioChanged:
+    """Give the event of a portfolio's new content; its id derives from the content and the event that it replaces."""
+    digest = hashlib.sha256(portfolio.model_dump_json().encode()).hexdigest()
+    stream = stream_of(portfolio.portfolio)
+    return PortfolioChanged.first(
+        id=derive_id(stream, digest, after), source=source, stream=stream, time=time, data=portfolio
+    )
+
+
+def _by_interval(bars: Sequence[Bar]) -> list[tuple[Bar, ...]]:
+    ordered = sorted(bars, key=lambda bar: (bar.closed_at, bar.symbol))
+    return [tuple(group) for _, group in groupby(ordered, key=lambda bar: bar.closed_at)]

@@ -1,0 +1,43 @@
+"""Projection rows in memory: for replays and tests."""
+
+from bisect import insort
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared.projections.port import Row
+
+
+def _order(row: Row) -> tuple[datetime, datetime]:
+    return row.valid_at, row.known_at
+
+
+class InMemoryProjectionStore:
+    """A `ProjectionStore` that lives as long as the process."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], list[Row]] = {}
+
+    async def apply(self, rows: Sequence[Row]) -> None:
+        """Keep the rows."""
+        for row in rows:
+            kept = self._rows.setdefault((row.view, row.key), [])
+            kept[:] = [other for other in kept if _order(other) != _order(row)]
+            insort(kept, row, key=_order)
+
+    async def read(
+        self, view: str, key: str, as_of: datetime, *, after: datetime | None = None, limit: int = 1
+    ) -> list[Row]:
+        """Give what was known at `as_of`, oldest first."""
+        latest: dict[datetime, Row] = {}
+        for row in self._rows.get((view, key), []):
+            if row.known_at <= as_of and row.valid_at <= as_of and (after is None or row.valid_at > after):
+                latest[row.valid_at] = row
+        return list(latest.values())[-limit:]
+
+    async def keys(self, view: str) -> list[str]:
+        """Give the keys that a view has, sorted."""
+        return sorted(key for kept_view, key in self._rows if kept_view == view)
+
+    async def clear(self) -> None:
+        """Forget everything."""
+        self._rows.clear()

@@ -1,0 +1,51 @@
+"""Portfolios: what each holds, and who holds a symbol.
+
+One portfolio is read from its own stream, whose last event holds all of it, so that whoever changed it sees the change at
+once. The list of portfolios is a projection.
+"""
+
+from datetime import datetime
+
+from shared.events.envelope import Event
+from shared.events.portfolio import Portfolio, PortfolioChanged
+from shared.projections.port import ProjectionStore, Row
+from shared.store.port import EventStore
+
+_VIEW = "portfolio"
+
+
+def stream_of(portfolio: str) -> str:
+    """Give the stream of a portfolio's events."""
+    return f"portfolio-{portfolio}"
+
+
+def rows(event: Event) -> list[Row]:
+    """Fold an event into a portfolio row; other events give none."""
+    if not isinstance(event, PortfolioChanged):
+        return []
+    return [Row(_VIEW, event.data.portfolio, event.time, event.time, event.data.model_dump_json().encode())]
+
+
+class Portfolios:
+    """Reads portfolios."""
+
+    def __init__(self, projections: ProjectionStore, store: EventStore) -> None:
+        self._projections = projections
+        self._store = store
+
+    async def get(self, portfolio: str, as_of: datetime) -> PortfolioChanged | None:
+        """Give the event that says what a portfolio holds as of a moment, or None."""
+        body = await self._store.latest(stream_of(portfolio), PortfolioChanged.name(), as_of)
+        return body and PortfolioChanged.model_validate_json(body)
+
+    async def names(self) -> list[str]:
+        """Give the names of all portfolios, sorted."""
+        return await self._projections.keys(_VIEW)
+
+    async def holders(self, symbol: str, as_of: datetime) -> list[Portfolio]:
+        """Give the portfolios that hold a symbol as of a moment."""
+        found = [await self._projections.read(_VIEW, name, as_of) for name in await self.names()]
+        portfolios = [Portfolio.model_validate_json(row.body) for matches in found for row in matches]
+        return [
+            portfolio for portfolio in portfolios if any(position.symbol == symbol for position in portfolio.positions)
+        ]

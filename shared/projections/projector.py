@@ -1,0 +1,37 @@
+"""The projector: folds events into every read model, and rebuilds all of them from the log."""
+
+from shared.events.catalogue import decode
+from shared.events.envelope import Event
+from shared.projections import bar, portfolio, view
+from shared.projections.port import ProjectionStore, Row
+from shared.store.port import EventStore, Filter
+
+_FOLDS = (bar.rows, portfolio.rows, view.rows)
+_PAGE = 500
+
+
+class Projector:
+    """Keeps the read models up to date."""
+
+    def __init__(self, projections: ProjectionStore, store: EventStore) -> None:
+        self._projections = projections
+        self._store = store
+
+    async def project(self, event: Event) -> None:
+        """Fold one event; doing it twice, or in another order, gives the same."""
+        await self._projections.apply(_fold(event))
+
+    async def rebuild(self) -> int:
+        """Fold the whole log anew and give the number of events read."""
+        await self._projections.clear()
+        count, cursor = 0, ""
+        while True:
+            page = await self._store.page(Filter(), cursor, _PAGE)
+            if not page.events:
+                return count
+            await self._projections.apply([row for body in page.events for row in _fold(decode(body))])
+            count, cursor = count + len(page.events), page.cursor
+
+
+def _fold(event: Event) -> list[Row]:
+    return [row for fold in _FOLDS for row in fold(event)]

@@ -1,0 +1,37 @@
+"""The latest view of each agent on each subject: an analysis or sentiment per symbol, a risk assessment per portfolio."""
+
+from datetime import datetime
+
+from shared.events.envelope import Event
+from shared.events.market import AnalysisCompleted
+from shared.events.news import SentimentScored
+from shared.events.portfolio import RiskAssessed
+from shared.projections.port import ProjectionStore, Row
+
+
+def rows(event: Event) -> list[Row]:
+    """Fold an event into a view row; other events give none."""
+    match event:
+        case AnalysisCompleted() | SentimentScored():
+            subject = event.data.symbol
+        case RiskAssessed():
+            subject = event.data.portfolio
+        case _:
+            return []
+    return [Row(f"view:{event.source}", subject, event.time, event.time, event.json_bytes)]
+
+
+class Views:
+    """Reads agents' latest views."""
+
+    def __init__(self, store: ProjectionStore) -> None:
+        self._store = store
+
+    async def latest(self, agent: str, subject: str, as_of: datetime) -> bytes | None:
+        """Give the JSON of the event that holds the agent's view as of a moment, or None."""
+        found = await self._store.read(f"view:{agent}", subject, as_of)
+        return found[0].body if found else None
+
+    async def subjects(self, agent: str) -> list[str]:
+        """Give what the agent has views on, sorted."""
+        return await self._store.keys(f"view:{agent}")

@@ -1,0 +1,187 @@
+"""The read side of the API: what frontends ask for, answered from the log and the projections."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.agents.registry import STATES, STEPS, TRADE, handlers
+from shared.agents.step import StepDeps
+from shared.bus.port import EventBus
+from shared.bus.topology import Topology
+from shared.clock import Clock
+from shared.errors import FinAgentError, MissingError
+from shared.events.catalogue import decode
+from shared.events.envelope import Event
+from shared.events.market import Bar
+from shared.events.portfolio import PortfolioChanged
+from shared.events.trade import ConsensusReached, OpinionFormed, TradeRequested
+from shared.ingest import Ingest
+from shared.projections.bar import BarHistory
+from shared.projections.portfolio import Portfolios
+from shared.projections.view import Views
+from shared.store.port import EventStore, Filter, Page
+
+_WHOLE_STREAM = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """Answers questions about the desk."""
+
+    store: EventStore
+    bus: EventBus
+    clock: Clock
+    bars: BarHistory
+    portfolios: Portfolios
+    views: Views
+    ingest: Ingest
+    topology: Topology
+    step_deps: StepDeps
+    feed: str
+
+    async def events(self, wanted: Filter, after: str, limit: int, wait_seconds: float = 0) -> Page:
+        """Give a page of events after a cursor; when there is none yet, wait for one until the time is up.
+
+        Parameters
+        ----------
+        after : str
+            A cursor; empty for the beginning of the log, `latest` for its end.
+        """
+        start = await self.store.end() if after == "latest" else after
+        page = await self.store.page(wanted, start, limit)
+        ends = asyncio.get_running_loop().time() + wait_seconds
+        while not page.events and (left := ends - asyncio.get_running_loop().time()) > 0:
+            await self.store.wait(page.cursor, left)
+            page = await self.store.page(wanted, page.cursor, limit)
+        return page
+
+    async def event(self, event_id: str) -> bytes:
+        """Give one event's JSON.
+
+        Raises
+        ------
+        MissingError
+            There is none with this id.
+        """
+        body = await self.store.get(event_id)
+        if body is None:
+            raise MissingError(f"there is no event {event_id}")
+        return body
+
+    async def trade(self, trade_id: str) -> dict[str, Any]:
+        """Give a trade's request, its votes so far and its consensus.
+
+        Raises
+        ------
+        MissingError
+            There is no such trade.
+        """
+        request = decode(await self.event(trade_id))
+        if not isinstance(request, TradeRequested):
+            raise MissingError(f"there is no trade {trade_id}")
+        page = await self.store.page(Filter(stream=request.stream), "", _WHOLE_STREAM)
+        happened = [decode(body) for body in page.events]
+        consensus = next((event for event in happened if isinstance(event, ConsensusReached)), None)
+        counted = {vote.opinion for vote in consensus.data.votes} if consensus else set()
+        return {
+            "id": trade_id,
+            "state": "decided" if consensus else "open",
+            "requested_at": request.time,
+            "deadline": TRADE.deadline_of(request, self.step_deps),
+            "trade": request.data.model_dump(mode="json", exclude_none=True),
+            "opinions": [
+                _opinion(event, late=consensus is not None and event.id not in counted)
+                for event in happened
+                if isinstance(event, OpinionFormed)
+            ],
+            "consensus": _consensus(consensus),
+        }
+
+    async def portfolio(self, name: str, as_of: datetime) -> PortfolioChanged:
+        """Give the event that says what a portfolio holds.
+
+        Raises
+        ------
+        MissingError
+            It is not known at `as_of`.
+        """
+        changed = await self.portfolios.get(name, as_of)
+        if changed is None:
+            raise MissingError(f"there is no portfolio {name}")
+        return changed
+
+    async def risk(self, portfolio: str, as_of: datetime) -> dict[str, Any] | None:
+        """Give the latest risk assessment of a portfolio, or None."""
+        body = await self.views.latest("risk_manager", portfolio, as_of)
+        return None if body is None else {**json.loads(body)["data"], "event": json.loads(body)["id"]}
+
+    async def history(self, symbol: str, start: datetime | None, end: datetime, as_of: datetime) -> list[Bar]:
+        """Give the bars that closed after `start` and not after `end`, as known at `as_of`; at most 5,000, the newest."""
+        bars = await self.bars.read(symbol, as_of, after=start, limit=5_000)
+        return [bar for bar in bars if bar.closed_at <= end]
+
+    async def agents(self) -> list[dict[str, Any]]:
+        """Give each agent with what it reacts to, the steps that it votes in, and what it has views on."""
+        return [
+            {
+                "name": name,
+                "reacts_to": sorted(kind.name() for kind in handlers(name)),
+                "votes_in": [step.name for step in STEPS if name in step.judges],
+                "views_on": await self.views.subjects(name),
+            }
+            for name in STATES
+        ]
+
+    async def view(self, agent: str, subject: str, as_of: datetime) -> bytes:
+        """Give the event with an agent's latest view of a subject.
+
+        Raises
+        ------
+        MissingError
+            It has none as of then.
+        """
+        body = await self.views.latest(agent, subject, as_of)
+        if body is None:
+            raise MissingError(f"{agent} has no view of {subject}")
+        return body
+
+    async def health(self) -> dict[str, Any]:
+        """Say whether store and bus answer, what waits, and how the last ticks went."""
+        problems = [problem for problem in (await self._problem_of_store(), await self._problem_of_bus()) if problem]
+        return {
+            "status": "unavailable" if problems else "ready",
+            "problems": problems,
+            "feed": self.feed,
+            "desk_time": self.clock.now(),
+            "pace": self.clock.pace,
+            "backlog": {} if problems else await self.bus.backlog(),
+            "dead_letters": 0 if problems else len(await self.bus.dead_letters()),
+            "ticks": {
+                name: {"succeeded_at": status.succeeded_at, "problem": status.problem}
+                for name, status in self.ingest.status.items()
+            },
+        }
+
+    async def _problem_of_store(self) -> str | None:
+        try:
+            await self.store.end()
+        except FinAgentError as error:
+            return f"store: {error}"
+        return None
+
+    async def _problem_of_bus(self) -> str | None:
+        try:
+            await self.bus.backlog()
+        except FinAgentError as error:
+            return f"bus: {error}"
+        return None
+
+
+def _opinion(event: OpinionFormed, *, late: bool) -> dict[str, Any]:
+    return {**event.data.model_dump(mode="json", exclude_none=True), "event": event.id, "late": late}
+
+
+def _consensus(event: Event | None) -> dict[str, Any] | None:
+    return None if event is None else {**event.data.model_dump(mode="json", exclude_none=True), "event": event.id}

@@ -1,0 +1,220 @@
+"""The runtime: at least once in, exactly once out. The only place that decodes, decides, commits and publishes.
+
+A message is handled in this order: decode, look for a receipt, let the handler decide, commit snapshot and receipt,
+append the outputs, publish them. A crash between any two of these ends in the receipt or in a clean rerun, because the
+trigger message is only completed when `handle` returns.
+"""
+
+import asyncio
+import base64
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from weakref import WeakValueDictionary
+
+from pydantic import BaseModel, ValidationError
+
+from shared.agents.decision import Decision, Handler
+from shared.bus.port import EventBus, Message
+from shared.clock import Clock, after
+from shared.errors import ConflictError, InvalidError, MissingError, TransientError
+from shared.events.catalogue import decode, describe
+from shared.events.emit import Emit
+from shared.events.envelope import Event, derive_id
+from shared.events.step import Failure, StepFailed
+from shared.settlement.port import Settlement
+from shared.store.port import Commit, EventStore, Snapshot
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 6
+BACKOFF_SECONDS = 0.5
+_CONFLICTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as a trigger hands it over.
+
+    Attributes
+    ----------
+    message_id : str
+        `<event id>:<attempt>` for messages of ours.
+    subject : str
+        The event's type as the transport says it; may be empty.
+    delivery_count : int
+        1 at the first delivery.
+    """
+
+    message_id: str
+    subject: str
+    body: bytes
+    delivery_count: int = 1
+    topic: str = "events"
+    session_id: str | None = None
+    correlation_id: str = ""
+
+    @property
+    def attempt(self) -> int:
+        """The number at the end of the message id; 0 for the first try."""
+        _, _, number = self.message_id.rpartition(":")
+        return int(number) if number.isdecimal() else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """An agent as the runtime knows it.
+
+    Attributes
+    ----------
+    state : type of BaseModel
+        Its snapshot's model; called without arguments it gives the state before the first event.
+    handlers : mapping of type to Handler
+        What it does on which event.
+    deps : object
+        The ports that its handlers are given.
+    """
+
+    name: str
+    state: type[BaseModel]
+    handlers: Mapping[type[Event], Handler]
+    deps: object
+
+
+class Runtime:
+    """Handles messages for agents, and emits events for those who are no agents (the API, the timers)."""
+
+    def __init__(
+        self, store: EventStore, bus: EventBus, settlement: Settlement, clock: Clock, roles: Mapping[str, Role]
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._settlement = settlement
+        self._clock = clock
+        self._roles = roles
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    async def handle(self, received: Received, agent: str) -> None:
+        """Let an agent handle a message; on return the message may be completed.
+
+        Raises
+        ------
+        Exception
+            What nobody foresaw: the host gives the message back and, after the last delivery, dead-letters it.
+        """
+        await self._guard(received, agent, lambda event: self._decide(event, self._roles[agent]))
+
+    async def fold(self, received: Received, reader: str, fold: Callable[[Event], Awaitable[None]]) -> None:
+        """Let a reader that emits nothing take in a message, with the same care for what is wrong with it."""
+        await self._guard(received, reader, fold)
+
+    async def emit(self, events: Sequence[Event]) -> list[Event]:
+        """Append and publish events that no agent decided, and give those that were new."""
+        return await self._settlement.settle(None, [Emit(event) for event in events])
+
+    async def _guard(self, received: Received, agent: str, work: Callable[[Event], Awaitable[None]]) -> None:
+        try:
+            event = decode(received.body, received.subject or None)
+            if event.scheduled:
+                await self._store.append([event])
+            await work(event)
+        except InvalidError as error:
+            await self._give_up(received, agent, str(error))
+        except TransientError as error:
+            await self._try_later(received, agent, str(error))
+
+    async def _decide(self, event: Event, role: Role) -> None:
+        async with self._turn(role.name, event.stream):
+            for _ in range(_CONFLICTS):
+                done = await self._store.receipt(role.name, event.stream, event.id)
+                if done is not None:
+                    await self._settlement.settle(None, done)
+                    return
+                try:
+                    await self._settle(event, role)
+                except ConflictError:
+                    continue
+                return
+        raise TransientError(f"{role.name} could not commit on {event.id}: too many conflicts")
+
+    async def _settle(self, event: Event, role: Role) -> None:
+        snapshot = await self._store.snapshot(role.name, event.stream)
+        decision = await self._ask(event, role, _restore(role, snapshot))
+        body = None if decision.state is None else decision.state.model_dump_json().encode()
+        etag = snapshot.etag if snapshot else None
+        await self._settlement.settle(
+            Commit(role.name, event.stream, event.id, body, etag, decision.emits), decision.emits
+        )
+
+    async def _ask(self, event: Event, role: Role, state: BaseModel) -> Decision[Any]:
+        handler = role.handlers.get(type(event))
+        if handler is None:
+            raise InvalidError(f"{role.name} does not handle {event.type}")
+        try:
+            return await handler(event, state, role.deps)
+        except MissingError as error:
+            logger.info("no conclusion: %s", error, extra=_context(event, role.name))
+            return Decision()
+
+    def _turn(self, agent: str, stream: str) -> asyncio.Lock:
+        # Two handlers of one agent in one stream would only conflict at the commit and run again.
+        return self._turns.setdefault((agent, stream), asyncio.Lock())
+
+    async def _try_later(self, received: Received, agent: str, reason: str) -> None:
+        attempt = received.attempt + 1
+        if attempt >= ATTEMPTS:
+            await self._give_up(received, agent, f"given up after {attempt} attempts: {reason}")
+            return
+        due = after(self._clock, self._clock.now(), BACKOFF_SECONDS * 2**received.attempt)
+        logger.warning("will try again: %s", reason, extra={"agent": agent, "event": received.message_id})
+        await self._bus.publish([_delayed_copy(received, attempt, due)])
+
+    async def _give_up(self, received: Received, agent: str, reason: str) -> None:
+        logger.error("given up: %s", reason, extra={"agent": agent, "event": received.message_id})
+        await self.emit([_failure(received, agent, reason, self._clock.now())])
+
+
+def _restore(role: Role, snapshot: Snapshot | None) -> BaseModel:
+    if snapshot is None:
+        return role.state()
+    try:
+        return role.state.model_validate_json(snapshot.body)
+    except ValidationError as error:
+        raise InvalidError(f"the snapshot of {role.name} cannot be read: {describe(error)}") from error
+
+
+def _delayed_copy(received: Received, attempt: int, due: datetime) -> Message:
+    origin = received.message_id.rpartition(":")[0] or received.message_id
+    return Message(
+        message_id=f"{origin}:{attempt}",
+        topic=received.topic,
+        subject=received.subject,
+        body=received.body,
+        correlation_id=received.correlation_id,
+        session_id=received.session_id,
+        deliver_at=due,
+    )
+
+
+def _failure(received: Received, agent: str, reason: str, now: datetime) -> StepFailed:
+    try:
+        payload, encoding = received.body.decode(), "utf-8"
+    except UnicodeDecodeError:
+        payload, encoding = base64.b64encode(received.body).decode(), "base64"
+    data = Failure(
+        agent=agent,
+        reason=reason[:4_000],
+        message_id=received.message_id,
+        subject=received.subject,
+        payload=payload,
+        encoding="base64" if encoding == "base64" else "utf-8",
+        attempts=max(1, received.attempt + 1, received.delivery_count),
+    )
+    event_id = derive_id(received.message_id, agent, StepFailed.name())
+    return StepFailed.first(id=event_id, source=agent, stream=f"failure-{agent}", time=now, data=data)
+
+
+def _context(event: Event, agent: str) -> dict[str, str]:
+    return {"event": event.id, "correlation": event.correlationid, "agent": agent}

@@ -1,0 +1,127 @@
+"""The settings, read from the environment once and named as the README and the deployment name them."""
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from shared.errors import InvalidError
+from shared.events.envelope import Symbol
+from shared.events.market import Interval
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """Every setting of the desk. The environment variable's name is each field's alias; the text is its documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path = Field(Path(".finagent"), alias="FINAGENT_DATA", description="Folder of the embedded desk's file.")
+    symbols: Annotated[tuple[Symbol, ...], BeforeValidator(_split)] = Field(
+        ("AAPL", "GOOG", "IBM", "MSFT"),
+        min_length=1,
+        alias="FINAGENT_SYMBOLS",
+        description="The watchlist, separated by commas.",
+    )
+    interval: Interval = Field("1Day", alias="FINAGENT_INTERVAL", description="Length of a bar.")
+    lookback_days: int = Field(
+        400,
+        ge=0,
+        le=5_000,
+        alias="FINAGENT_LOOKBACK_DAYS",
+        description="Days of history read when a desk starts empty.",
+    )
+    start: date = Field(
+        date(2008, 1, 2),
+        alias="FINAGENT_START",
+        description="Where the recorded feed starts (2000-03-01 to 2013-03-01).",
+    )
+    speed: float = Field(
+        86_400,
+        gt=0,
+        le=10_000_000,
+        allow_inf_nan=False,
+        alias="FINAGENT_SPEED",
+        description="Feed seconds per second on the recorded feed.",
+    )
+    deadline_seconds: float = Field(
+        30,
+        gt=0,
+        allow_inf_nan=False,
+        alias="FINAGENT_DEADLINE_SECONDS",
+        description="Patience of a step for its votes.",
+    )
+    max_weight: float = Field(
+        0.4,
+        gt=0,
+        le=1,
+        alias="FINAGENT_MAX_WEIGHT",
+        description="Risk limit: largest share of a portfolio in one symbol.",
+    )
+    max_var_95: float = Field(
+        0.05, gt=0, le=1, alias="FINAGENT_MAX_VAR_95", description="Risk limit: largest one-day 95 % value at risk."
+    )
+    alpaca_api_key: SecretStr | None = Field(
+        None,
+        alias="ALPACA_API_KEY",
+        description="With the secret key: live data from Alpaca instead of the recorded feed.",
+    )
+    alpaca_secret_key: SecretStr | None = Field(None, alias="ALPACA_SECRET_KEY", description="See ALPACA_API_KEY.")
+    alpaca_feed: str = Field(
+        "iex", pattern="^(iex|sip|delayed_sip|otc|boats|overnight)$", alias="ALPACA_FEED", description="Alpaca's feed."
+    )
+    alpaca_data_url: str | None = Field(
+        None, alias="ALPACA_DATA_URL", description="Address of Alpaca's data API, if not the usual one."
+    )
+    alpaca_trading_url: str | None = Field(
+        None, alias="ALPACA_TRADING_URL", description="Address of Alpaca's paper-trading API, if not the usual one."
+    )
+
+    @model_validator(mode="after")
+    def _keys_come_together(self) -> Self:
+        if (self.alpaca_api_key is None) != (self.alpaca_secret_key is None):
+            raise ValueError("ALPACA_API_KEY and ALPACA_SECRET_KEY go together")
+        return self
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the settings.
+
+        Raises
+        ------
+        InvalidError
+            Something is malformed; every such variable is named at once, and no value is repeated.
+        """
+        given = os.environ if environment is None else environment
+        names = [field.alias for field in cls.model_fields.values() if field.alias]
+        known = {name: given[name] for name in names if given.get(name)}
+        try:
+            return cls.model_validate(known)
+        except ValidationError as error:
+            raise InvalidError("; ".join(_say(problem) for problem in error.errors())) from error
+
+    @property
+    def is_live(self) -> bool:
+        """Whether prices come from Alpaca."""
+        return self.alpaca_api_key is not None
+
+    @property
+    def feed_start(self) -> datetime:
+        """Where the recorded feed starts: New York's opening of the day's session, in UTC at winter time."""
+        return datetime(self.start.year, self.start.month, self.start.day, 14, 30, tzinfo=UTC)
+
+    @property
+    def file(self) -> Path:
+        """The embedded desk's file; recorded and live desks never share one."""
+        return self.data / ("alpaca.sqlite" if self.is_live else "recorded.sqlite")
+
+
+def _say(problem: Any) -> str:
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{problem['loc'][0]}: {message}" if problem["loc"] else message

@@ -1,0 +1,1 @@
+"""Port to settlement: how a decision becomes durable and known."""

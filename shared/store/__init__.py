@@ -1,0 +1,1 @@
+"""Port to the event store: the log of all events, agents' snapshots, and receipts."""

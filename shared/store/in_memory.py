@@ -1,0 +1,104 @@
+"""The event store in memory: for replays and tests."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared.errors import ConflictError
+from shared.events.emit import Emit
+from shared.events.envelope import Event
+from shared.store.cursor import read_cursor, write_cursor
+from shared.store.port import Commit, Filter, Page, Snapshot
+
+_LOG = "00000000"
+
+
+class InMemoryEventStore:
+    """An `EventStore` that lives as long as the process."""
+
+    def __init__(self) -> None:
+        self._log: list[Event] = []
+        self._by_id: dict[str, Event] = {}
+        self._snapshots: dict[tuple[str, str], Snapshot] = {}
+        self._receipts: dict[tuple[str, str, str], tuple[Emit, ...]] = {}
+        self._appended = asyncio.Event()
+
+    async def append(self, events: Sequence[Event]) -> list[Event]:
+        """Add what is new to the log and give it."""
+        fresh = list({event.id: event for event in events if event.id not in self._by_id}.values())
+        self._log.extend(fresh)
+        self._by_id.update((event.id, event) for event in fresh)
+        self._appended.set()
+        self._appended = asyncio.Event()
+        return fresh
+
+    async def get(self, event_id: str) -> bytes | None:
+        """Give an event's JSON."""
+        event = self._by_id.get(event_id)
+        return event and event.json_bytes
+
+    async def page(self, wanted: Filter, after: str, limit: int) -> Page:
+        """Give up to `limit` events after the cursor."""
+        position, found = read_cursor(_LOG, after), list[bytes]()
+        for event in self._log[position:]:
+            if len(found) == limit:
+                break
+            position += 1
+            if _matches(event, wanted):
+                found.append(event.json_bytes)
+        return Page(found, write_cursor(_LOG, position))
+
+    async def end(self) -> str:
+        """Give the cursor behind the last event."""
+        return write_cursor(_LOG, len(self._log))
+
+    async def wait(self, after: str, seconds: float) -> None:
+        """Return when there is an event after the cursor, or when the time is up."""
+        appended = self._appended
+        if read_cursor(_LOG, after) >= len(self._log):
+            await _wait(appended, seconds)
+
+    async def latest(self, stream: str, kind: str, as_of: datetime) -> bytes | None:
+        """Give the newest event of a type in a stream as of a moment."""
+        found = [event for event in self._log if (event.stream, event.type) == (stream, kind) and event.time <= as_of]
+        return max(found, key=lambda event: event.time).json_bytes if found else None
+
+    async def snapshot(self, agent: str, stream: str) -> Snapshot | None:
+        """Give an agent's state in a stream."""
+        return self._snapshots.get((agent, stream))
+
+    async def receipt(self, agent: str, stream: str, event_id: str) -> tuple[Emit, ...] | None:
+        """Give what the agent emitted on the event, or None."""
+        return self._receipts.get((agent, stream, event_id))
+
+    async def commit(self, commit: Commit) -> None:
+        """Store snapshot and receipt together, or nothing."""
+        home, receipt = (commit.agent, commit.stream), (commit.agent, commit.stream, commit.event_id)
+        if receipt in self._receipts:
+            raise ConflictError(f"{commit.agent} has handled {commit.event_id} already")
+        if commit.state is not None:
+            self._replace(home, commit.state, commit.etag)
+        self._receipts[receipt] = commit.outputs
+
+    def _replace(self, home: tuple[str, str], body: bytes, etag: str | None) -> None:
+        current = self._snapshots.get(home)
+        if (current and current.etag) != etag:
+            raise ConflictError(f"the snapshot of {home[0]} in {home[1]} has changed")
+        self._snapshots[home] = Snapshot(body, str(int(etag or 0) + 1))
+
+
+def _matches(event: Event, wanted: Filter) -> bool:
+    return (
+        event.run == wanted.run
+        and (not wanted.types or event.type in wanted.types)
+        and (not wanted.stream or event.stream == wanted.stream)
+        and (not wanted.correlation or event.correlationid == wanted.correlation)
+    )
+
+
+async def _wait(appended: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await appended.wait()
+    except TimeoutError:
+        return

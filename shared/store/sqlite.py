@@ -1,0 +1,228 @@
+"""The event store in SQLite: the embedded default.
+
+Events are kept as the JSON that was published and are handed out as such, never parsed and printed again. When the
+desk recorded an event is kept beside it, not in it.
+"""
+
+import asyncio
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from shared.errors import ConflictError
+from shared.events.emit import Emit
+from shared.events.envelope import Event
+from shared.sqlite import Database, from_microseconds, to_microseconds
+from shared.store.cursor import read_cursor, write_cursor
+from shared.store.port import Commit, Filter, Page, Snapshot
+from shared.store.receipt import decode_outputs, encode_outputs
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS log (name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    correlation TEXT NOT NULL,
+    run TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    recorded_at REAL NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_by_time ON events (time);
+CREATE INDEX IF NOT EXISTS events_by_type ON events (type, position);
+CREATE INDEX IF NOT EXISTS events_by_stream ON events (stream, position);
+CREATE INDEX IF NOT EXISTS events_by_correlation ON events (correlation, position);
+CREATE TABLE IF NOT EXISTS snapshots (
+    stream TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (stream, agent)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS receipts (
+    stream TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    outputs BLOB NOT NULL,
+    PRIMARY KEY (stream, event_id, agent)
+) WITHOUT ROWID;
+"""
+
+
+class SqliteEventStore:
+    """An `EventStore` in one file.
+
+    Parameters
+    ----------
+    database : Database
+        Opened with this module's `SCHEMA`.
+    wall_seconds : callable
+        Seconds since the epoch, for the recording time, which no decision depends on.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        wall_seconds: Callable[[], float] = time.time,  # noqa: TID251 - recording time is telemetry
+    ) -> None:
+        self._database = database
+        self._wall_seconds = wall_seconds
+        self._appended = asyncio.Event()
+        self._log = _name_log(database)
+
+    async def append(self, events: Sequence[Event]) -> list[Event]:
+        """Add what is new to the log and give it."""
+        return await self._database.write(lambda connection: self.append_in(connection, events), then=self.announce)
+
+    def append_in(self, connection: sqlite3.Connection, events: Sequence[Event]) -> list[Event]:
+        """Add what is new in a transaction of the caller's; `announce` it after the commit."""
+        now = self._wall_seconds()
+        return [event for event in events if _insert(connection, event, now)]
+
+    def announce(self, _fresh: object = None) -> None:
+        """Wake whoever waits for new events."""
+        self._appended.set()
+        self._appended = asyncio.Event()
+
+    async def get(self, event_id: str) -> bytes | None:
+        """Give an event's stored JSON."""
+        return _first(self._database.read("SELECT body FROM events WHERE id = ?", (event_id,)))
+
+    async def page(self, wanted: Filter, after: str, limit: int) -> Page:
+        """Give up to `limit` events after the cursor."""
+        start, end = read_cursor(self._log, after), self._end()
+        condition, parameters = _where(wanted)
+        rows = self._database.read(
+            f"SELECT position, body FROM events WHERE position > ? AND position <= ? AND {condition}"
+            " ORDER BY position LIMIT ?",
+            (start, end, *parameters, limit),
+        )
+        position = rows[-1][0] if len(rows) == limit else max(start, end)
+        return Page([body for _, body in rows], write_cursor(self._log, position))
+
+    async def end(self) -> str:
+        """Give the cursor behind the last event."""
+        return write_cursor(self._log, self._end())
+
+    async def wait(self, after: str, seconds: float) -> None:
+        """Return when there is an event after the cursor, or when the time is up."""
+        appended = self._appended
+        if read_cursor(self._log, after) < self._end():
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await appended.wait()
+        except TimeoutError:
+            return
+
+    async def latest(self, stream: str, kind: str, as_of: datetime) -> bytes | None:
+        """Give the newest event of a type in a stream as of a moment."""
+        return _first(
+            self._database.read(
+                "SELECT body FROM events WHERE stream = ? AND type = ? AND time <= ?"
+                " ORDER BY time DESC, position DESC LIMIT 1",
+                (stream, kind, to_microseconds(as_of)),
+            )
+        )
+
+    def last_time(self) -> datetime | None:
+        """Give the desk time of the latest event in the log, where a resumed recorded feed goes on."""
+        moment = _first(self._database.read("SELECT max(time) FROM events"))
+        return None if moment is None else from_microseconds(moment)
+
+    async def snapshot(self, agent: str, stream: str) -> Snapshot | None:
+        """Give an agent's state in a stream."""
+        rows = self._database.read(
+            "SELECT body, version FROM snapshots WHERE stream = ? AND agent = ?", (stream, agent)
+        )
+        return Snapshot(rows[0][0], str(rows[0][1])) if rows else None
+
+    async def receipt(self, agent: str, stream: str, event_id: str) -> tuple[Emit, ...] | None:
+        """Give what the agent emitted on the event, or None."""
+        body = _first(
+            self._database.read(
+                "SELECT outputs FROM receipts WHERE stream = ? AND event_id = ? AND agent = ?",
+                (stream, event_id, agent),
+            )
+        )
+        return None if body is None else decode_outputs(body)
+
+    async def commit(self, commit: Commit) -> None:
+        """Store snapshot and receipt together, or nothing."""
+        await self._database.write(lambda connection: self.commit_in(connection, commit))
+
+    def commit_in(self, connection: sqlite3.Connection, commit: Commit) -> None:
+        """Store snapshot and receipt in a transaction of the caller's."""
+        written = connection.execute(
+            "INSERT OR IGNORE INTO receipts VALUES (?, ?, ?, ?)",
+            (commit.stream, commit.event_id, commit.agent, encode_outputs(commit.outputs)),
+        )
+        if not written.rowcount:
+            raise ConflictError(f"{commit.agent} has handled {commit.event_id} already")
+        if commit.state is not None and not _replace_snapshot(connection, commit):
+            raise ConflictError(f"the snapshot of {commit.agent} in {commit.stream} has changed")
+
+    def _end(self) -> int:
+        return _first(self._database.read("SELECT max(position) FROM events")) or 0
+
+
+def _insert(connection: sqlite3.Connection, event: Event, now: float) -> bool:
+    written = connection.execute(
+        "INSERT OR IGNORE INTO events (id, type, stream, correlation, run, time, recorded_at, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            event.id,
+            event.type,
+            event.stream,
+            event.correlationid,
+            event.run,
+            to_microseconds(event.time),
+            now,
+            event.json_bytes,
+        ),
+    )
+    return written.rowcount == 1
+
+
+def _replace_snapshot(connection: sqlite3.Connection, commit: Commit) -> bool:
+    if commit.etag is None:
+        written = connection.execute(
+            "INSERT OR IGNORE INTO snapshots VALUES (?, ?, 1, ?)", (commit.stream, commit.agent, commit.state)
+        )
+    else:
+        written = connection.execute(
+            "UPDATE snapshots SET body = ?, version = version + 1 WHERE stream = ? AND agent = ? AND version = ?",
+            (commit.state, commit.stream, commit.agent, int(commit.etag)),
+        )
+    return written.rowcount == 1
+
+
+def _where(wanted: Filter) -> tuple[str, list[object]]:
+    conditions, parameters = ["run = ?"], list[object]([wanted.run])
+    if wanted.types:
+        conditions.append(f"type IN ({', '.join('?' * len(wanted.types))})")
+        parameters.extend(wanted.types)
+    if wanted.stream:
+        conditions.append("stream = ?")
+        parameters.append(wanted.stream)
+    if wanted.correlation:
+        conditions.append("correlation = ?")
+        parameters.append(wanted.correlation)
+    return " AND ".join(conditions), parameters
+
+
+def _name_log(database: Database) -> str:
+    rows = database.read("SELECT name FROM log")
+    if rows:
+        return str(rows[0][0])
+    name = secrets.token_hex(4)
+    database.set_up("INSERT INTO log VALUES (?)", (name,))
+    return name
+
+
+def _first[T](rows: list[tuple[T]]) -> T | None:
+    return rows[0][0] if rows else None

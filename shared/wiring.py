@@ -1,0 +1,137 @@
+"""The composition root: the only place that names adapters. Everything is built at first use, nothing at import."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+
+from shared.agents import market_analyst, risk_manager, sentiment_tracker
+from shared.agents.market_analyst import AnalystDeps, AnalystState
+from shared.agents.own_state import OwnState
+from shared.agents.registry import STATES, handlers
+from shared.agents.risk_manager import RiskDeps, RiskLimits
+from shared.agents.sentiment_tracker import SentimentDeps, SentimentState
+from shared.agents.step import CONSENSUS, StepDeps
+from shared.bus import sqlite as sqlite_bus
+from shared.bus.sqlite import SqliteEventBus
+from shared.bus.topology import topology
+from shared.clock import Clock, FeedClock, WallClock
+from shared.ingest import Ingest
+from shared.market.port import MarketSource
+from shared.projections import sqlite as sqlite_projections
+from shared.projections.bar import BarHistory
+from shared.projections.portfolio import Portfolios
+from shared.projections.projector import Projector
+from shared.projections.sqlite import SqliteProjectionStore
+from shared.projections.view import Views
+from shared.queries import Queries
+from shared.runtime import Role, Runtime
+from shared.settings import Settings
+from shared.settlement.sqlite import SqliteSettlement
+from shared.sqlite import Database
+from shared.store import sqlite as sqlite_store
+from shared.store.sqlite import SqliteEventStore
+from shared.watchlist import Watchlist
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A desk, put together: what the functions call.
+
+    Attributes
+    ----------
+    close : callable
+        Lets go of what it holds open; called once, when the host stops.
+    """
+
+    settings: Settings
+    clock: Clock
+    watchlist: Watchlist
+    store: SqliteEventStore
+    bus: SqliteEventBus
+    runtime: Runtime
+    projector: Projector
+    ingest: Ingest
+    portfolios: Portfolios
+    queries: Queries
+    close: Callable[[], None] = field(repr=False)
+
+
+@cache
+def desk() -> Desk:
+    """Give this process's desk, built from the environment at the first call.
+
+    Raises
+    ------
+    InvalidError
+        A setting is malformed, or another host uses the data folder.
+    """
+    return build(Settings.from_env())
+
+
+def build(settings: Settings) -> Desk:
+    """Put together an embedded desk on the file that the settings name."""
+    database = Database(settings.file, (sqlite_store.SCHEMA, sqlite_bus.SCHEMA, sqlite_projections.SCHEMA))
+    store = SqliteEventStore(database)
+    clock = _clock(settings, store)
+    bus = SqliteEventBus(database, topology(), clock)
+    projections = SqliteProjectionStore(database)
+    bars, portfolios = BarHistory(projections, settings.interval), Portfolios(projections, store)
+    watchlist = Watchlist(settings.symbols)
+    step_deps = StepDeps(pace=clock.pace, patience_seconds=settings.deadline_seconds)
+    deps: dict[str, object] = {
+        market_analyst.NAME: AnalystDeps(bars, OwnState(store, market_analyst.NAME, AnalystState), watchlist),
+        risk_manager.NAME: RiskDeps(bars, portfolios, RiskLimits(settings.max_weight, settings.max_var_95)),
+        sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
+        CONSENSUS: step_deps,
+    }
+    roles = {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}
+    runtime = Runtime(store, bus, SqliteSettlement(database, store, bus), clock, roles)
+    ingest = Ingest(
+        source=_source(settings),
+        clock=clock,
+        emit=runtime.emit,
+        store=store,
+        bars=bars,
+        watchlist=watchlist,
+        interval=settings.interval,
+        lookback=timedelta(days=settings.lookback_days),
+    )
+    feed = "alpaca" if settings.is_live else "recorded"
+    queries = Queries(store, bus, clock, bars, portfolios, Views(projections), ingest, topology(), step_deps, feed)
+    return Desk(
+        settings=settings,
+        clock=clock,
+        watchlist=watchlist,
+        store=store,
+        bus=bus,
+        runtime=runtime,
+        projector=Projector(projections, store),
+        ingest=ingest,
+        portfolios=portfolios,
+        queries=queries,
+        close=database.close,
+    )
+
+
+def _clock(settings: Settings, store: SqliteEventStore) -> Clock:
+    if settings.is_live:
+        return WallClock()
+    reached = store.last_time()
+    return FeedClock(max(settings.feed_start, reached or settings.feed_start), settings.speed)
+
+
+def _source(settings: Settings) -> MarketSource:
+    if settings.alpaca_api_key is None or settings.alpaca_secret_key is None:
+        from shared.market.recorded import RecordedMarketSource  # a deployed desk does not ship the recording
+
+        return RecordedMarketSource()
+    from shared.market.alpaca import AlpacaMarketSource
+
+    return AlpacaMarketSource(
+        key=settings.alpaca_api_key.get_secret_value(),
+        secret=settings.alpaca_secret_key.get_secret_value(),
+        feed=settings.alpaca_feed,
+        data_url=settings.alpaca_data_url,
+        trading_url=settings.alpaca_trading_url,
+    )
