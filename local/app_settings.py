@@ -1,4 +1,4 @@
-"""App settings as the Functions host knows them: the environment, then `local.settings.json`, then the embedded defaults."""
+"""App settings as the Functions host knows them: the environment, `local.settings.json`, then the embedded defaults."""
 
 import json
 import os

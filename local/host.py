@@ -51,9 +51,9 @@ class Host:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))
-        sources = [asyncio.create_task(part.run()) for part in (*self._pumps, *self._timers)]
-        while not (self._server.started or serving.done()):
-            await asyncio.sleep(0.01)
+        sources = [asyncio.create_task(pump.run()) for pump in self._pumps]
+        sources += [asyncio.create_task(timer.run()) for timer in self._timers]
+        await self._server.answering.wait()
         ready()
         ending = asyncio.create_task(stop.wait())
         await asyncio.wait([ending, serving, *sources], return_when=asyncio.FIRST_COMPLETED)

@@ -1,5 +1,6 @@
 """Serves the HTTP functions: each request becomes what the Functions worker hands a function, and back."""
 
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,16 @@ HOST = "127.0.0.1"
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to the host."""
+    """A uvicorn server that leaves signals to the host, and tells when it answers."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answering = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        self.answering.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -118,7 +118,7 @@ class Queries:
         return None if body is None else {**json.loads(body)["data"], "event": json.loads(body)["id"]}
 
     async def history(self, symbol: str, start: datetime | None, end: datetime, as_of: datetime) -> list[Bar]:
-        """Give the bars that closed after `start` and not after `end`, as known at `as_of`; at most 5,000, the newest."""
+        """Give the newest 5,000 bars known at `as_of`, of those that closed after `start` and not after `end`."""
         bars = await self.bars.read(symbol, as_of, after=start, limit=5_000)
         return [bar for bar in bars if bar.closed_at <= end]
 

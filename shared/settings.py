@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -18,7 +18,7 @@ def _split(value: object) -> object:
 
 
 class Settings(BaseModel):
-    """Every setting of the desk. The environment variable's name is each field's alias; the text is its documentation."""
+    """Every setting of the desk: the alias is the environment variable, the description its documentation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,8 +73,8 @@ class Settings(BaseModel):
         description="With the secret key: live data from Alpaca instead of the recorded feed.",
     )
     alpaca_secret_key: SecretStr | None = Field(None, alias="ALPACA_SECRET_KEY", description="See ALPACA_API_KEY.")
-    alpaca_feed: str = Field(
-        "iex", pattern="^(iex|sip|delayed_sip|otc|boats|overnight)$", alias="ALPACA_FEED", description="Alpaca's feed."
+    alpaca_feed: Literal["iex", "sip"] = Field(
+        "iex", alias="ALPACA_FEED", description="Alpaca's feed; sip is a paid one."
     )
     alpaca_data_url: str | None = Field(
         None, alias="ALPACA_DATA_URL", description="Address of Alpaca's data API, if not the usual one."

@@ -13,4 +13,5 @@ async def api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse
     """Answer an HTTP request."""
     from functions.api.application import middleware  # an instance that only runs agents never loads FastAPI
 
-    return await middleware().handle_async(req, context)
+    answer: func.HttpResponse = await middleware().handle_async(req, context)
+    return answer

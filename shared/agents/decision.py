@@ -24,4 +24,4 @@ class Decision[S]:
 
 
 type Handler = Callable[[Any, Any, Any], Awaitable[Decision[Any]]]
-"""What an agent does on an event: `(event, state, deps) -> Decision`. It reads through its ports and changes nothing."""
+"""What an agent does on an event: `(event, state, deps) -> Decision`. It reads through ports and changes nothing."""

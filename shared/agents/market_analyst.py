@@ -92,7 +92,7 @@ async def judge_trade(event: TradeRequested, deps: AnalystDeps) -> Judgment:
     """
     symbol = event.data.symbol
     known = (await deps.own.read(deps.watchlist.stream_of(symbol))).symbols.get(symbol)
-    analysis = known and _analysis(known)
+    analysis = None if known is None else _analysis(known)
     if known is None or analysis is None:
         bars = known.indicators.count if known else 0
         raise MissingError(f"only {bars} bars of {symbol} are known, 50 are needed")

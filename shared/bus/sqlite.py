@@ -16,7 +16,7 @@ from shared.bus.in_memory import InMemoryEventBus
 from shared.bus.port import DeadLetter, Delivery, Message
 from shared.bus.queue import Entry
 from shared.bus.topology import Topology
-from shared.clock import Clock
+from shared.clock import Clock, wall_seconds
 from shared.sqlite import Database, from_microseconds, to_microseconds
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class SqliteEventBus(InMemoryEventBus):
         topology: Topology,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
-        wall_seconds: Callable[[], float] = time.time,  # noqa: TID251 - outlives a restart, touches no event
+        wall_seconds: Callable[[], float] = wall_seconds,
     ) -> None:
         super().__init__(topology, clock, monotonic)
         self._database = database

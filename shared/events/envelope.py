@@ -1,8 +1,8 @@
 """The envelope that every event travels in: CloudEvents 1.0, structured JSON.
 
-Owns the base model, how time and identity are written, and how one event follows from another. Ids of everything that a
-handler or an ingester emits are derived from their cause, never random, so that doing the same work twice gives the same
-event and storing it twice is harmless.
+Owns the base model, how time and identity are written, and how one event follows from another. Ids of everything that
+a handler or an ingester emits are derived from their cause, never random, so that doing the same work twice gives the
+same event and storing it twice is harmless.
 """
 
 from datetime import UTC, datetime

@@ -70,7 +70,7 @@ class RiskAssessment(Fact):
     weights : dict of str to float
         Share of value per symbol.
     measures : dict of str to float
-        For example `historical_var_95`, `ewma_es_99`, `concentration_hhi`; each is a fraction of value unless its name says otherwise.
+        For example `historical_var_95`, `ewma_es_99`: losses as fractions of value; and `concentration_hhi`, 0 to 1.
     observations : int
         Days of history that the measures rest on.
     unpriced : tuple of str

@@ -1,7 +1,7 @@
 """Portfolios: what each holds, and who holds a symbol.
 
-One portfolio is read from its own stream, whose last event holds all of it, so that whoever changed it sees the change at
-once. The list of portfolios is a projection.
+One portfolio is read from its own stream, whose last event holds all of it, so that whoever changed it sees the change
+at once. The list of portfolios is a projection.
 """
 
 from datetime import datetime
@@ -36,7 +36,7 @@ class Portfolios:
     async def get(self, portfolio: str, as_of: datetime) -> PortfolioChanged | None:
         """Give the event that says what a portfolio holds as of a moment, or None."""
         body = await self._store.latest(stream_of(portfolio), PortfolioChanged.name(), as_of)
-        return body and PortfolioChanged.model_validate_json(body)
+        return None if body is None else PortfolioChanged.model_validate_json(body)
 
     async def names(self) -> list[str]:
         """Give the names of all portfolios, sorted."""

@@ -1,4 +1,4 @@
-"""The latest view of each agent on each subject: an analysis or sentiment per symbol, a risk assessment per portfolio."""
+"""The latest view of each agent on each subject: of a symbol its analysis or sentiment, of a portfolio its risk."""
 
 from datetime import datetime
 

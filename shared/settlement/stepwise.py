@@ -1,6 +1,7 @@
 """Settlement in three steps, for a store and a bus that share no transaction.
 
-The commit makes the decision; if the process dies after it, the receipt is found at redelivery and the rest is done again.
+The commit makes the decision; if the process dies after it, the receipt is found at redelivery and the rest is done
+again.
 """
 
 from collections.abc import Sequence

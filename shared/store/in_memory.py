@@ -35,7 +35,7 @@ class InMemoryEventStore:
     async def get(self, event_id: str) -> bytes | None:
         """Give an event's JSON."""
         event = self._by_id.get(event_id)
-        return event and event.json_bytes
+        return None if event is None else event.json_bytes
 
     async def page(self, wanted: Filter, after: str, limit: int) -> Page:
         """Give up to `limit` events after the cursor."""

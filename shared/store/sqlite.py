@@ -7,10 +7,10 @@ desk recorded an event is kept beside it, not in it.
 import asyncio
 import secrets
 import sqlite3
-import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from shared.clock import wall_seconds
 from shared.errors import ConflictError
 from shared.events.emit import Emit
 from shared.events.envelope import Event
@@ -67,7 +67,7 @@ class SqliteEventStore:
     def __init__(
         self,
         database: Database,
-        wall_seconds: Callable[[], float] = time.time,  # noqa: TID251 - recording time is telemetry
+        wall_seconds: Callable[[], float] = wall_seconds,
     ) -> None:
         self._database = database
         self._wall_seconds = wall_seconds

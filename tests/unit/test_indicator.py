@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
-from talipp import indicators as talipp  # type: ignore[import-untyped]
-from talipp.ohlcv import OHLCV  # type: ignore[import-untyped]
+from talipp import indicators as talipp
+from talipp.ohlcv import OHLCV
 
 from shared.errors import InvalidError
 from shared.quant.decay import decayed

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from scipy import signal, stats  # type: ignore[import-untyped]
+from scipy import signal, stats
 
 from shared.errors import InvalidError, MissingError
 from shared.quant.risk import (
@@ -82,6 +82,7 @@ def test_portfolio_returns_when_all_is_cash_are_zero() -> None:
         (np.ones(2), np.ones((5, 3))),
         (np.ones(5), np.ones(5)),
         (np.ones((2, 1)), np.ones((5, 2))),
+        (np.ones((2, 1)), np.ones((5, 2, 1))),
         (np.array([np.nan, 1.0]), np.ones((5, 2))),
         (np.ones(2), np.full((5, 2), np.nan)),
     ],

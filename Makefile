@@ -1,0 +1,47 @@
+# Two commands matter: `make run` and `make test`. Each makes what it needs; nothing is installed outside .venv.
+.PHONY: run demo check test format bench clean help
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+run: $(READY) ## start the desk on 127.0.0.1:7071
+	@exec $(BIN)/finagent run $(ARGS)
+
+demo: $(READY) ## do the main job once, from an empty desk to a consensus
+	@$(BIN)/finagent demo $(ARGS)
+
+check: $(READY) ## lint, format, types, imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(READY) ## every test
+	$(BIN)/python -m pytest $(ARGS)
+
+format: $(READY) ## put the code into its format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove what was built; the desk's data stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+
+help:
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# The first of these that is new enough; .python-version makes pyenv and uv offer 3.13 as python3.
+$(READY): requirements.txt requirements-dev.txt pyproject.toml .python-version
+	@found=; for python in python3 python3.13 python3.14; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 13))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "FinAgent needs Python 3.13; python3 here is $$(python3 --version 2>&1 | head -n 1). Nothing was installed."; \
+	  exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$($$found --version)"; \
+	$$found -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(READY)

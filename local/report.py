@@ -1,0 +1,132 @@
+"""What the command line prints for people."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from local.host import Host
+
+_SIDES = {True: "for", False: "against"}
+
+
+def described(host: "Host") -> dict[str, Any]:
+    """Give what runs, for programs."""
+    settings = host.desk.settings
+    return {
+        "url": host.url,
+        "feed": host.desk.queries.feed,
+        "desk_time": host.desk.clock.now().isoformat(),
+        "speed": host.desk.clock.pace,
+        "symbols": list(settings.symbols),
+        "file": str(settings.file),
+        "functions": [function.name for function in host.functions],
+    }
+
+
+def banner(host: "Host") -> str:
+    """Say in at most 15 lines what runs, what to open and what to try."""
+    about, url = described(host), host.url
+    feed = "live from Alpaca" if host.desk.settings.is_live else f"recorded, one second is {about['speed']:g} s"
+    return "\n".join(
+        [
+            f"FinAgent desk at {url} ({len(about['functions'])} functions, log in {about['file']})",
+            f"Market data: {feed}; the desk's clock says {host.desk.clock.now():%Y-%m-%d %H:%M} UTC",
+            f"Watching: {', '.join(about['symbols'])}",
+            "",
+            f"Open   {url}/api/docs",
+            "Watch  .venv/bin/finagent events --follow",
+            "Try",
+            f"  curl '{url}/api/events?types=analysis.completed&limit=3'",
+            f"  curl -X PUT {url}/api/portfolios/main -H 'Content-Type: application/json' \\",
+            """    -d '{"cash": 50000, "positions": [{"symbol": "IBM", "quantity": 200}]}'""",
+            f"  curl {url}/api/trades -H 'Content-Type: application/json' \\",
+            """    -d '{"symbol": "AAPL", "side": "buy", "quantity": 100, "portfolio": "main"}'""",
+            "",
+            "Ctrl-C stops it; nothing is lost.",
+        ]
+    )
+
+
+def event_line(event: dict[str, Any]) -> str:
+    """Give an event in one line."""
+    return f"{event['time'][:16].replace('T', ' ')}  {event['type']:<24} {_gist(event)}"
+
+
+def portfolio(held: dict[str, Any]) -> str:
+    """Give a portfolio and its risk."""
+    lines = [f"Portfolio {held['portfolio']} since {held['changed_at'][:16]}: {held['cash']:,.2f} USD in cash"]
+    lines += [f"  {position['quantity']:>10,.2f} {position['symbol']}" for position in held["positions"]]
+    risk = held.get("risk")
+    if risk is None:
+        return "\n".join([*lines, "  Risk: not measured yet"])
+    return "\n".join([*lines, *_risk(risk)])
+
+
+def trade(decided: dict[str, Any]) -> str:
+    """Give a trade's consensus: who said what, on which evidence, and how risk voted."""
+    asked, consensus = decided["trade"], decided["consensus"]
+    place = f" for portfolio {asked['portfolio']}" if asked.get("portfolio") else ""
+    lines = [
+        f"{asked['side'].capitalize()} {asked['quantity']:g} {asked['symbol']}{place},"
+        f" asked at {decided['requested_at'][:16]} UTC (desk time)",
+        f"=> {consensus['decision'].upper()}  {consensus['explanation']}",
+    ]
+    for opinion in decided["opinions"]:
+        lines += _opinion(opinion)
+    return "\n".join(lines)
+
+
+def _opinion(opinion: dict[str, Any]) -> list[str]:
+    late = " (late, not counted)" if opinion["late"] else ""
+    if "abstained" in opinion:
+        return [f"  {opinion['agent']:<18} abstained: {opinion['abstained']}{late}"]
+    side = _SIDES[opinion["stance"] > 0] if opinion["stance"] else "indifferent"
+    veto = "  VETO" if "veto" in opinion else ""
+    head = f"{side} {opinion['stance']:+.2f} at confidence {opinion['confidence']:.2f}{veto}{late}"
+    return [
+        f"  {opinion['agent']:<18} {head}",
+        f"    {opinion['rationale']}",
+        *(_evidence(item) for item in opinion["evidence"]),
+    ]
+
+
+def _evidence(item: dict[str, Any]) -> str:
+    value = item["value"]
+    shown = f"{value:,.4g}" if isinstance(value, int | float) else str(value)
+    source = f"  [event {item['event'][:8]}]" if "event" in item else ""
+    return f"      {item['name']} = {shown} {item['unit']}".rstrip() + source
+
+
+def _risk(risk: dict[str, Any]) -> list[str]:
+    lines = [f"  Value {risk['value']:,.2f} USD, {risk['observations']} days of history"]
+    lines += [f"    {name} = {value:.4f}" for name, value in risk["measures"].items()]
+    breaches = [
+        f"  Over the limit: {b['limit']} is {b['value']:.3f}, allowed {b['allowed']:.3f}" for b in risk["breaches"]
+    ]
+    return lines + (breaches or ["  Within all limits"])
+
+
+def _gist(event: dict[str, Any]) -> str:
+    data = event["data"]
+    match event["type"]:
+        case "market.data.received":
+            return "  ".join(f"{bar['symbol']} {bar['close']:.2f}" for bar in data["bars"])
+        case "analysis.completed":
+            return f"{data['symbol']} {data['trend']}, view {data['view']:+.2f}, moved by {', '.join(data['moved_by'])}"
+        case "news.received":
+            return f"{','.join(data['symbols']) or 'market'}: {data['headline']}"
+        case "sentiment.scored":
+            return f"{data['symbol']} {data['score']:+.2f} from {len(data['headlines'])} headlines"
+        case "portfolio.changed":
+            return f"{data['portfolio']}: {data['cash']:,.2f} USD and {len(data['positions'])} positions"
+        case "risk.assessed":
+            return f"{data['portfolio']}: {data['value']:,.2f} USD, {len(data['breaches'])} limits passed"
+        case "trade.requested":
+            return f"{data['side']} {data['quantity']:g} {data['symbol']}"
+        case "opinion.formed":
+            return f"{data['agent']} {data['stance']:+.2f}{' abstained' if 'abstained' in data else ''}"
+        case "consensus.reached":
+            return f"{data['decision']}: {data['explanation']}"
+        case "step.failed":
+            return f"{data['agent']}: {data['reason']}"
+        case _:
+            return str(event["stream"])
