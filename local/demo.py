@@ -64,6 +64,8 @@ def _watch(client: DeskClient, emit: Callable[[Any], None] | None, say: Callable
         for event in (event for event in page["events"] if event["time"] >= START):
             days += event["type"] == "market.data.received"
             emit(event) if emit else say(report.event_line(event))
+    while any(client.get("/api/health")["backlog"].values()):
+        client.get("/api/events", after="latest", wait=0.2)
 
 
 @contextmanager

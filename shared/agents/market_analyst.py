@@ -6,6 +6,7 @@ it fold that symbol's history anew.
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -24,6 +25,7 @@ from shared.watchlist import Watchlist
 
 NAME = "market_analyst"
 HISTORY_BARS = 1_000
+STALE_AFTER = timedelta(days=7)
 VIEW_STEP = 0.25
 TREND_BAND = 0.2
 _NEEDED = ("sma_50", "ema_12", "ema_26", "rsi_14", "atr_14", "momentum_20", "volatility_ewma")
@@ -42,7 +44,7 @@ class SymbolState(BaseModel):
 
     indicators: IndicatorState
     last: Bar
-    event: str
+    event: str | None = None
     view: float | None = None
     parts: dict[str, float] = {}
 
@@ -83,24 +85,23 @@ async def on_market_data_received(
 
 
 async def judge_trade(event: TradeRequested, deps: AnalystDeps) -> Judgment:
-    """Support a trade that goes with the view of its symbol.
+    """Support a trade that goes with the view of its symbol, as it was at the trade's time.
 
     Raises
     ------
     MissingError
-        The symbol's history is too short to judge.
+        The symbol's prices are too few, or too old to say anything about now.
     """
-    symbol = event.data.symbol
-    known = (await deps.own.read(deps.watchlist.stream_of(symbol))).symbols.get(symbol)
-    analysis = None if known is None else _analysis(known)
-    if known is None or analysis is None:
-        bars = known.indicators.count if known else 0
-        raise MissingError(f"only {bars} bars of {symbol} are known, 50 are needed")
+    known = await _as_of(event, deps)
+    analysis = _analysis(known)
+    if analysis is None:
+        raise MissingError(f"only {known.indicators.count} bars of {event.data.symbol} are known, 50 are needed")
     stance = analysis.view if event.data.side == "buy" else -analysis.view
     return Judgment(
         stance=stance,
         confidence=analysis.confidence,
-        rationale=f"{symbol} closed at {analysis.close:.2f} USD, trend {analysis.trend}, view {analysis.view:+.2f}.",
+        rationale=f"{analysis.symbol} closed at {analysis.close:.2f} USD on {analysis.closed_at:%Y-%m-%d},"
+        f" trend {analysis.trend}, view {analysis.view:+.2f}.",
         evidence=(
             Evidence(name="close", value=analysis.close, unit="USD", event=known.event),
             *(
@@ -109,6 +110,20 @@ async def judge_trade(event: TradeRequested, deps: AnalystDeps) -> Judgment:
             ),
         ),
     )
+
+
+async def _as_of(event: TradeRequested, deps: AnalystDeps) -> SymbolState:
+    """What was known of the trade's symbol at its time: the snapshot, unless that is behind or already ahead."""
+    symbol = event.data.symbol
+    latest = await deps.bars.read(symbol, event.time, limit=1)
+    if not latest or event.time - latest[0].closed_at > STALE_AFTER:
+        since = f"since {latest[0].closed_at:%Y-%m-%d}" if latest else "at all"
+        raise MissingError(f"no price of {symbol} is known {since}")
+    own = (await deps.own.read(deps.watchlist.stream_of(symbol))).symbols.get(symbol)
+    if own is not None and own.last == latest[0]:
+        return own
+    history = await deps.bars.read(symbol, event.time, limit=HISTORY_BARS)
+    return SymbolState(indicators=_folded(history), last=history[-1])
 
 
 async def _fold(event: MarketDataReceived, bar: Bar, before: SymbolState | None, deps: AnalystDeps) -> SymbolState:
@@ -127,11 +142,15 @@ async def _rebuild(event: MarketDataReceived, bar: Bar, before: SymbolState | No
     known = {past.closed_at: past for past in await deps.bars.read(bar.symbol, as_of, limit=HISTORY_BARS)}
     known |= {end.closed_at: end, bar.closed_at: bar}
     history = [known[moment] for moment in sorted(known) if moment <= end.closed_at]
-    state = indicator.empty()
-    for past in history:
-        state = indicator.advance(state, past.high, past.low, past.close, past.volume)
     kept = (before.view, before.parts) if before else (None, {})
-    return SymbolState(indicators=state, last=history[-1], event=event.id, view=kept[0], parts=kept[1])
+    return SymbolState(indicators=_folded(history), last=history[-1], event=event.id, view=kept[0], parts=kept[1])
+
+
+def _folded(history: list[Bar]) -> IndicatorState:
+    state = indicator.empty()
+    for bar in history:
+        state = indicator.advance(state, bar.high, bar.low, bar.close, bar.volume)
+    return state
 
 
 def _readings(state: SymbolState) -> dict[str, float]:
