@@ -63,6 +63,9 @@ class Ingest:
     ----------
     emit : callable
         Appends and publishes events and gives those that were new.
+    opened_at : datetime
+        Desk time when this desk opened: an empty desk's history is counted back from it, not from whenever the first
+        tick happens to come.
     lookback : timedelta
         How much history an empty desk starts with.
     """
@@ -74,6 +77,7 @@ class Ingest:
     bars: BarHistory
     watchlist: Watchlist
     interval: Interval
+    opened_at: datetime
     lookback: timedelta
     status: dict[str, Status] = field(default_factory=dict)
     _reached: dict[str, datetime] = field(default_factory=dict)
@@ -109,11 +113,11 @@ class Ingest:
     async def _shard(self, stream: str, symbols: tuple[str, ...], now: datetime) -> int:
         reached = self._reached.get(stream) or await self._last(stream, MarketDataReceived.name(), now)
         fresh = tuple([symbol for symbol in symbols if reached and not await self._has_history(symbol, now)])
-        start = reached - self._overlap if reached else now - self.lookback
+        start = reached - self._overlap if reached else self.opened_at - self.lookback
         bars = await self.source.bars(symbols, self.interval, start, now)
         if fresh:
             known = {(bar.symbol, bar.closed_at) for bar in bars}
-            older = await self.source.bars(fresh, self.interval, now - self.lookback, start)
+            older = await self.source.bars(fresh, self.interval, self.opened_at - self.lookback, start)
             bars = [bar for bar in older if (bar.symbol, bar.closed_at) not in known] + bars
         events = [await self._bar_event(stream, group, reached, now) for group in _by_interval(bars)]
         count = await self._emit_unknown([event for event in events if event is not None])
@@ -141,7 +145,7 @@ class Ingest:
 
     async def _news(self, now: datetime) -> int:
         reached = self._reached.get(NEWS_STREAM) or await self._last(NEWS_STREAM, NewsReceived.name(), now)
-        start = reached - NEWS_OVERLAP if reached else now - NEWS_LOOKBACK
+        start = reached - NEWS_OVERLAP if reached else self.opened_at - NEWS_LOOKBACK
         items = await self.source.news(self.watchlist.symbols, start, now)
         count = await self._emit_unknown([news_event(item, item.published_at) for item in items])
         self._reached[NEWS_STREAM] = now

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 from shared.agents import market_analyst, risk_manager, sentiment_tracker
@@ -73,7 +73,8 @@ def build(settings: Settings) -> Desk:
     """Put together an embedded desk on the file that the settings name."""
     database = Database(settings.file, (sqlite_store.SCHEMA, sqlite_bus.SCHEMA, sqlite_projections.SCHEMA))
     store = SqliteEventStore(database)
-    clock = _clock(settings, store)
+    opened_at = _opening(settings, store)
+    clock: Clock = WallClock() if settings.is_live else FeedClock(opened_at, settings.speed)
     bus = SqliteEventBus(database, topology(), clock)
     projections = SqliteProjectionStore(database)
     bars, portfolios = BarHistory(projections, settings.interval), Portfolios(projections, store)
@@ -95,6 +96,7 @@ def build(settings: Settings) -> Desk:
         bars=bars,
         watchlist=watchlist,
         interval=settings.interval,
+        opened_at=opened_at,
         lookback=timedelta(days=settings.lookback_days),
     )
     feed = "alpaca" if settings.is_live else "recorded"
@@ -114,11 +116,11 @@ def build(settings: Settings) -> Desk:
     )
 
 
-def _clock(settings: Settings, store: SqliteEventStore) -> Clock:
+def _opening(settings: Settings, store: SqliteEventStore) -> datetime:
+    """The desk time at which this desk opens: now when live, else where the recorded feed starts or was left."""
     if settings.is_live:
-        return WallClock()
-    reached = store.last_time()
-    return FeedClock(max(settings.feed_start, reached or settings.feed_start), settings.speed)
+        return WallClock().now()
+    return max(settings.feed_start, store.last_time() or settings.feed_start)
 
 
 def _source(settings: Settings) -> MarketSource:

@@ -1,0 +1,123 @@
+"""A real embedded host in a process of its own, on a free port, for tests that start, kill and restart it."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+
+
+class DeskProcess:
+    """A desk that runs `finagent run` on a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Its data; kept when the process ends, so that a restart goes on with it.
+    **settings : str
+        Environment variables, for example `FINAGENT_SPEED="86400"`.
+    """
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self._settings = settings
+        self._process: subprocess.Popen[str] | None = None
+        self.about: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        self._process = launch(self.folder, "run", "--port", "0", "--json", **self._settings)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the host did not start"
+        self.about = json.loads(line)
+
+    def kill(self) -> None:
+        """Kill it as a power cut would: no handler runs."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._ended()
+
+    def stop(self) -> int:
+        """Ask it to stop, and give its exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._ended()
+
+    def _ended(self) -> int:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        code = self._process.wait(timeout=30)
+        self._process.stdout.close()
+        return code
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def file(self) -> Path:
+        """Its SQLite file."""
+        return self.folder / "recorded.sqlite"
+
+    def client(self) -> httpx.Client:
+        """Give a client of its API."""
+        return httpx.Client(base_url=self.about["url"], timeout=30, trust_env=False)
+
+
+def read_log(file: Path, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """Query the file of a desk that is stopped."""
+    with closing(sqlite3.connect(file)) as log:
+        return log.execute(sql, parameters).fetchall()
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """Give an environment without the tester's own settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINAGENT_", "ALPACA_"))}
+    return {**kept, "FINAGENT_DATA": str(folder), "PYTHONPATH": str(ROOT), **settings}
+
+
+def launch(folder: Path, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
+    """Start a `finagent` command."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "local.cli", *arguments],
+        env=environment(folder, **settings),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finagent(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Run a `finagent` command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "local.cli", *arguments],
+        env=environment(folder, **settings),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
