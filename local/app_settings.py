@@ -19,14 +19,19 @@ def load(root: Path) -> dict[str, str]:
         The file is not what the Functions tools expect.
     """
     path = root / "local.settings.json"
-    try:
-        values = json.loads(path.read_text("utf-8")).get("Values", {}) if path.exists() else {}
-    except (ValueError, AttributeError) as error:
-        raise InvalidError(f"{path.name}: not a JSON object with Values: {error}") from error
-    for name, value in values.items():
-        os.environ.setdefault(name, str(value))
+    for name, value in _values(path).items():
+        os.environ.setdefault(name, value)
     os.environ.setdefault("FINAGENT_TICK", "*/15 * * * * *" if os.environ.get("ALPACA_API_KEY") else "* * * * * *")
     return dict(os.environ)
+
+
+def _values(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    try:
+        return {name: str(value) for name, value in json.loads(path.read_text("utf-8"))["Values"].items()}
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
+        raise InvalidError(f"{path.name}: not a JSON object with Values: {error}") from error
 
 
 def resolve(text: str, values: dict[str, str]) -> str:

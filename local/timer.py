@@ -33,18 +33,12 @@ class Timer:
 
     async def run(self) -> None:
         """Invoke the function at its times until cancelled; what falls due while it runs is made up for once."""
-        due = self._next(_now())
+        due = next_time(self._schedule, _now())
         while True:
             await asyncio.sleep(max(0.0, (due - _now()).total_seconds()))
             started = _now()
-            upcoming = self._next(started)
             await self._invoke(past_due=(started - due).total_seconds() >= 1)
-            due = upcoming
-
-    def _next(self, moment: datetime) -> datetime:
-        found = croniter(self._schedule, moment, second_at_beginning=True, day_or=False).get_next(datetime)
-        assert isinstance(found, datetime)
-        return found
+            due = next_time(self._schedule, started)
 
     async def _invoke(self, *, past_due: bool) -> None:
         try:
@@ -52,6 +46,12 @@ class Timer:
                 await self._function.invoke(func.timer.TimerRequest(past_due=past_due), str(uuid4()))
         except Exception:  # a failed tick is logged, the next one comes
             logger.exception("%s failed", self._function.name)
+
+
+def next_time(schedule: str, moment: datetime) -> datetime:
+    """Give the first time after `moment` that an NCRONTAB schedule names; day and day of week must both agree."""
+    found: datetime = croniter(schedule, moment, second_at_beginning=True, day_or=False).get_next(datetime)
+    return found
 
 
 def _now() -> datetime:

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 from pathlib import Path
 from zipfile import BadZipFile
 from zlib import crc32
@@ -23,26 +23,25 @@ from numpy.typing import NDArray
 
 from shared.errors import MissingError
 
-MAX_CHARS = 600
+MAX_CHARS = 400
 MODEL_PATH = Path(__file__).with_name("sentiment_model.npz")
 type Event = tuple[int, str]
 
 _NOISE = re.compile(
-    r"<[^<>]{0,200}>|(?:https?:|www\.|t\.co/|pic\.twitter)\S*|@\w+|\$[a-z]{1,6}(?:[.:-][a-z]{1,3})?\b"
+    r"(?i)<[^<>]{0,200}>|(?:https?:|www\.|t\.co/|pic\.twitter)\S*|@\w+|\$[a-z]{1,6}(?:[.:-][a-z]{1,3})?\b"
     r"|\((?:nyse|nasdaq\w*|amex|otc|lon|tsx|asx|hel)[^)]{0,15}\)|\b(?:nyse|nasdaq|lon|asx|tse|epa|etr|tsx|cve):\w+"
-    r"|[#…]|^[\s\-:–—|]+",
-    re.I,
+    r"|[#…]|^[\s\-:–—|]+"
 )
 _TOKEN = re.compile(r"[+-]?[$€£¥]?\d[\d,]*(?:\.\d+)?%?|[^\W\d_]+(?:['-][^\W\d_]+)*|[.,;:!?()]")
-_NUMBER = re.compile(r"[+-]?[$€£¥]?\d")
-_AMOUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s?(%|percent|mn|m|million|bn|b|billion|k|thousand)?\b")
+_AMOUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s?(%|percent|per cent|mn|m|million|bn|b|billion|k|thousand)?\b")
 _COMPARED = re.compile(r"\b(?:from|vs\.?|versus|against|compared (?:to|with)|than)(?= |$)")
 _ADVERSE = re.compile(r"\b(loss|losses|cost|costs|debt|unemployment|deficit|expenses|inflation|claims|provisions)\b")
 _PROFIT = re.compile(r"profit|income|earnings")
 _YEAR = re.compile(r"(19|20)\d\d")
-_PERCENTS = frozenset({"%", "percent"})
+_PERCENTS = frozenset({"%", "percent", "per cent"})
 _SIGNED = {"<pct+>": 1, "<num+>": 1, "<pct->": -1, "<num->": -1}
 _NEAR = 4
+_MOST_COMPARISONS = 8
 _MILLIONS = {"bn": 1e3, "b": 1e3, "billion": 1e3, "k": 1e-3, "thousand": 1e-3}
 _MARKS = frozenset(".,;:!?()")
 _BREAKS = _MARKS | {"as", "while", "but", "after", "because", "amid", "whereas", "when", "and"}
@@ -113,8 +112,8 @@ def score(text: str) -> Tone:
 
     Notes
     -----
-    English only. Sums are of integers, so the result is the same to the bit in every run. Learned from headlines and
-    posts of up to 300 characters about listed companies and markets: it does not know who holds what.
+    English only. The weights are summed as integers: the same to the bit in every run. The tone is that of the news,
+    not of its worth to a holder: a takeover is good for the one bought and may be bad for the buyer.
     """
     model = _model()
     logits = list(model.bias)
@@ -130,7 +129,10 @@ def features(text: str, lexicon: Lexicon) -> tuple[list[str], list[str], list[st
     """Give the names of a text's features: its cues (events and their order), word 1-3-grams, character 3-5-grams."""
     plain = _clean(text)
     words = _tokens(plain)
-    return _cues(_with_phrases(plain, lexicon), lexicon), _word_grams(words), _char_grams(words)
+    phrased = plain
+    for pattern, word in lexicon.phrases:
+        phrased = pattern.sub(word, phrased)
+    return _cues(phrased, lexicon), _word_grams(words), _char_grams(words)
 
 
 def buckets(names: Iterable[str], width: int) -> NDArray[np.int64]:
@@ -141,7 +143,7 @@ def buckets(names: Iterable[str], width: int) -> NDArray[np.int64]:
 @cache
 def _model() -> _Model:
     try:
-        with np.load(MODEL_PATH, allow_pickle=False) as parts:
+        with MODEL_PATH.open("rb") as file, np.load(file, allow_pickle=False) as parts:
             lexicon = Lexicon.from_json(parts["lexicon"].tobytes().decode())
             weights = tuple(parts[name] for name in ("cues", "words", "chars"))
             return _Model(lexicon, weights, tuple(parts["scales"].tolist()), tuple(parts["bias"].tolist()))
@@ -157,12 +159,12 @@ def _softmax(logits: list[float]) -> list[float]:
 
 def _clean(text: str) -> str:
     # Normalising can lengthen a text eighteen-fold, hence a cut before, for the time, and after, for the promise.
-    raw = unicodedata.normalize("NFKC", html.unescape(text[: 4 * MAX_CHARS]))[: 4 * MAX_CHARS]
+    raw = unicodedata.normalize("NFKC", html.unescape(text[: 2 * MAX_CHARS]))[: 2 * MAX_CHARS]
     return " ".join(_NOISE.sub(" ", raw.strip()).replace("’", "'").split()).lstrip("-:–—| ")[:MAX_CHARS].lower()
 
 
 def _tokens(plain: str) -> list[str]:
-    return [_number(token) if _NUMBER.match(token) else token for token in _TOKEN.findall(plain)]
+    return [_number(token) if token[0] in "+-$€£¥" or token[0].isdigit() else token for token in _TOKEN.findall(plain)]
 
 
 def _number(token: str) -> str:
@@ -172,12 +174,6 @@ def _number(token: str) -> str:
     if not sign and token[0] in "$€£¥":
         return "<money>"
     return "<year>" if _YEAR.fullmatch(token) else f"<num{sign}>"
-
-
-def _with_phrases(plain: str, lexicon: Lexicon) -> str:
-    for pattern, word in lexicon.phrases:
-        plain = pattern.sub(word, plain)
-    return plain
 
 
 def _word_grams(tokens: list[str]) -> list[str]:
@@ -202,16 +198,12 @@ def _cues(plain: str, lexicon: Lexicon) -> list[str]:
     events = [*_events(tokens, lexicon), *_comparisons(plain, lexicon)]
     ups, downs = sum(sign > 0 for sign, _ in events), sum(sign < 0 for sign, _ in events)
     hard = sum(sign for sign, kind in events if kind not in _SOFT)
-    names = [f"net{_clip(ups - downs, 3)}", f"hard{_clip(hard, 2)}", f"up{min(ups, 3)}", f"down{min(downs, 3)}"]
-    names += [f"up{min(ups, 2)}down{min(downs, 2)}", f"length{min(len(tokens) // 5, 8)}"]
+    names = [f"net{max(-3, min(3, ups - downs))}", f"hard{max(-2, min(2, hard))}", f"ups{min(ups, 3)}"]
+    names += [f"downs{min(downs, 3)}", f"ups{min(ups, 2)}downs{min(downs, 2)}", f"length{min(len(tokens) // 5, 8)}"]
     names += [f"question{'?' in tokens}", f"percent{'<pct>' in tokens}", *(f"{sign}{kind}" for sign, kind in events)]
     if events:
         names += [f"first{events[0]}", f"first{events[0][0]}", f"last{events[-1][0]}"]
     return list(dict.fromkeys(names + _class_grams(tokens, lexicon)))
-
-
-def _clip(number: int, limit: int) -> int:
-    return max(-limit, min(limit, number))
 
 
 def _class_grams(tokens: list[str], lexicon: Lexicon) -> list[str]:
@@ -251,10 +243,8 @@ def _clause_events(words: list[str], classes: list[str]) -> Iterator[Event]:
 
 
 def _ending(classes: list[str], i: int) -> Event | None:
-    if "K" not in classes[i] or set("ND") <= set(classes[i]):
-        return None
-    ends_good = _moved(classes, i) == "P" or any("G" in letters for letters in classes[i + 1 : i + 1 + _NEAR])
-    return (-1, "K") if ends_good else None
+    ended = _moved(classes, i) == "P" or any("G" in letters for letters in classes[i + 1 : i + 1 + _NEAR])
+    return (-1, "K") if "K" in classes[i] and ended else None
 
 
 def _movement(classes: list[str], i: int) -> Event | None:
@@ -268,36 +258,28 @@ def _movement(classes: list[str], i: int) -> Event | None:
 
 
 def _judgment(letters: str, relieved: bool) -> Event | None:
-    good = "G" if "G" in letters else "g" if "g" in letters else ""
-    bad = "B" if "B" in letters else "b" if "b" in letters else ""
-    if good:
-        return 1, good
-    if bad and relieved and not {"S", "P"} & set(letters):
-        return 1, f"S{bad}"
-    return (-1, bad) if bad else None
+    letter = next((letter for letter in "GgBb" if letter in letters), "_")
+    if letter in "Bb" and relieved and not {"S", "P"} & set(letters):
+        return 1, f"S{letter}"
+    return None if letter == "_" else (-1 if letter in "Bb" else 1, letter)
 
 
 def _moved(classes: list[str], i: int) -> str:
     # The object comes before the subject: in 'costs cut profit' it is the profit that moves.
-    for letters in classes[i + 1 : i + 1 + _NEAR]:
-        if letters == "|" or {"U", "D"} & set(letters):
-            break
-        if {"P", "C"} & set(letters):
-            return "C" if "C" in letters else "P"
-    before = (letters for letters in reversed(classes[max(0, i - 7) : i]) if {"P", "C"} & set(letters))
-    subject = next(before, "_")
-    return "C" if "C" in subject else "P" if "P" in subject else "_"
+    objects = takewhile(lambda letters: not {"|", "U", "D"} & set(letters), classes[i + 1 : i + 1 + _NEAR])
+    nouns = (letters for letters in [*objects, *reversed(classes[max(0, i - 7) : i])] if {"P", "C"} & set(letters))
+    return "C" if "C" in (first := next(nouns, "")) else "P" if first else "_"
 
 
 def _comparisons(plain: str, lexicon: Lexicon) -> Iterator[Event]:
-    for match in _COMPARED.finditer(plain):
+    for match in islice(_COMPARED.finditer(plain), _MOST_COMPARISONS):
         left, right = plain[max(0, match.start() - 60) : match.start()], plain[match.end() : match.end() + 45]
-        if (pair := _pair(left, right, match[0])) and (event := _compared(left, right, *pair, lexicon)):
-            yield event
+        if pair := _pair(left, right, match[0]):
+            yield _compared(left, right, *pair, lexicon)
 
 
 def _pair(left: str, right: str, link: str) -> tuple[float, float] | None:
-    before, after = list(_AMOUNT.finditer(left)), list(_AMOUNT.finditer(right))
+    before, after = [list(_AMOUNT.finditer(side)) for side in (left, right)]
     if link == "from" and after[1:] and right[after[0].end() :].lstrip().startswith("to "):
         return _in_one_unit(after[1], after[0])
     return _in_one_unit(before[-1], after[0]) if before and after else None
@@ -318,9 +300,7 @@ def _compared(left: str, right: str, new: float, old: float, lexicon: Lexicon) -
         return 1, "turned"
     if "loss" in left and _PROFIT.search(lead):
         return -1, "turned"
-    if new == old:
-        return 0, "same"
-    sign = 1 if new > old else -1
+    sign = (new > old) - (new < old)
     if _ADVERSE.search(left):
         return -sign, "comparedC"
     return sign, "comparedP" if any("P" in lexicon.classes.get(word, "") for word in left.split()) else "compared_"

@@ -1,0 +1,104 @@
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+
+import azure.functions as func
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.registration import Registered
+from local.timer import Timer, next_time
+from shared.errors import InvalidError
+
+
+def _timer(call: object, schedule: str = "* * * * * *") -> Timer:
+    assert callable(call)
+    trigger = {"type": "timerTrigger", "name": "timer", "schedule": schedule}
+    return Timer(Registered("tick", trigger, "timer", call, wants_context=False), timeout_seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "moment", "expected"),
+    [
+        ("0 */5 * * * *", "2008-09-15T10:02:30", "2008-09-15T10:05:00"),
+        ("*/15 * * * * *", "2008-09-15T10:02:30", "2008-09-15T10:02:45"),
+        ("0 30 9 * * 1-5", "2008-09-12T10:00:00", "2008-09-15T09:30:00"),
+        ("0 0 0 * * 0", "2008-09-15T00:00:00", "2008-09-21T00:00:00"),
+        ("0 0 0 15 * 1", "2008-09-16T00:00:00", "2008-12-15T00:00:00"),
+        ("0 0 0 29 2 *", "2008-09-15T00:00:00", "2012-02-29T00:00:00"),
+    ],
+)
+def test_next_time_when_given_an_ncrontab_schedule_is_as_functions_reads_it(
+    schedule: str, moment: str, expected: str
+) -> None:
+    start = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    assert next_time(schedule, start) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+
+
+@given(st.datetimes(datetime(2001, 1, 1), datetime(2037, 1, 1)), st.integers(1, 30))
+def test_next_time_when_asked_again_moves_forward_by_whole_steps(moment: datetime, step: int) -> None:
+    start = moment.replace(tzinfo=UTC)
+    found = next_time(f"*/{step} * * * * *", start)
+    assert start < found <= start + timedelta(seconds=step)
+    assert found.second % step == 0
+    assert found.microsecond == 0
+
+
+@pytest.mark.parametrize("schedule", ["* * * * *", "", "61 * * * * *", "a b c d e f", "0 0 0 * * * *"])
+def test_timer_when_the_schedule_is_not_six_fields_is_refused_with_its_name(schedule: str) -> None:
+    with pytest.raises(InvalidError, match="tick"):
+        _timer(lambda timer: None, schedule)
+
+
+async def _run_until(timer: Timer, enough: asyncio.Event) -> None:
+    running = asyncio.create_task(timer.run())
+    await asyncio.wait_for(enough.wait(), 30)
+    running.cancel()
+
+
+async def test_timer_when_its_function_is_slow_never_runs_it_twice_at_once() -> None:
+    running, most, calls, enough = 0, 0, 0, asyncio.Event()
+
+    async def slow(timer: func.TimerRequest) -> None:
+        nonlocal running, most, calls
+        running, calls = running + 1, calls + 1
+        most = max(most, running)
+        await asyncio.sleep(1.1)
+        running -= 1
+        if calls == 2:
+            enough.set()
+
+    await _run_until(_timer(slow), enough)
+    assert most == 1
+
+
+async def test_timer_when_its_function_fails_goes_on_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    calls, enough = 0, asyncio.Event()
+
+    async def failing(timer: func.TimerRequest) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            enough.set()
+        raise RuntimeError("the vendor sent nonsense")
+
+    with caplog.at_level(logging.ERROR):
+        await _run_until(_timer(failing), enough)
+    assert "the vendor sent nonsense" in caplog.text
+
+
+async def test_timer_when_a_tick_comes_late_tells_its_function_that_it_is_past_due() -> None:
+    seen: list[bool] = []
+    enough = asyncio.Event()
+
+    async def note(timer: func.TimerRequest) -> None:
+        seen.append(timer.past_due)
+        enough.set()
+
+    running = asyncio.create_task(_run_until(_timer(note), enough))
+    await asyncio.sleep(0.05)
+    time.sleep(2.1)  # noqa: ASYNC251 - the loop is kept busy on purpose, so that the tick is late
+    await running
+    assert seen == [True]
