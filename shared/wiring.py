@@ -16,6 +16,7 @@ from shared.bus import sqlite as sqlite_bus
 from shared.bus.sqlite import SqliteEventBus
 from shared.bus.topology import topology
 from shared.clock import Clock, FeedClock, WallClock
+from shared.errors import InvalidError
 from shared.ingest import Ingest
 from shared.market.port import MarketSource
 from shared.projections import sqlite as sqlite_projections
@@ -123,11 +124,24 @@ def _opening(settings: Settings, store: SqliteEventStore) -> datetime:
     return max(settings.feed_start, store.last_time() or settings.feed_start)
 
 
+def _recording(settings: Settings) -> MarketSource:
+    from shared.market import recorded  # a deployed desk does not ship the recording
+
+    unknown = [symbol for symbol in settings.symbols if symbol not in recorded.SYMBOLS]
+    if unknown:
+        raise InvalidError(
+            f"FINAGENT_SYMBOLS: {', '.join(unknown)} not in the recording of {', '.join(recorded.SYMBOLS)}"
+        )
+    if settings.interval != "1Day":
+        raise InvalidError("FINAGENT_INTERVAL: the recording has bars of 1Day only")
+    if not recorded.FIRST_DAY <= settings.start <= recorded.LAST_DAY:
+        raise InvalidError(f"FINAGENT_START: the recording runs from {recorded.FIRST_DAY} to {recorded.LAST_DAY}")
+    return recorded.RecordedMarketSource()
+
+
 def _source(settings: Settings) -> MarketSource:
     if settings.alpaca_api_key is None or settings.alpaca_secret_key is None:
-        from shared.market.recorded import RecordedMarketSource  # a deployed desk does not ship the recording
-
-        return RecordedMarketSource()
+        return _recording(settings)
     from shared.market.alpaca import AlpacaMarketSource
 
     return AlpacaMarketSource(

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from shared.events.emit import Emit
 
 
@@ -21,6 +23,10 @@ class Decision[S]:
 
     state: S | None = None
     emits: tuple[Emit, ...] = ()
+
+
+class Stateless(BaseModel):
+    """The state of an agent that remembers nothing between events."""
 
 
 type Handler = Callable[[Any, Any, Any], Awaitable[Decision[Any]]]

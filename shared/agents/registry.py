@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from shared.agents import consensus, market_analyst, risk_manager, sentiment_tracker
-from shared.agents.decision import Decision, Handler
+from shared.agents.decision import Decision, Handler, Stateless
 from shared.agents.step import CONSENSUS, Rounds, Step, StepDeps
 from shared.errors import InvalidError
 from shared.events.envelope import Event
@@ -36,7 +36,7 @@ STEPS: tuple[Step, ...] = (TRADE,)
 
 STATES: Mapping[str, type[BaseModel]] = {
     market_analyst.NAME: market_analyst.AnalystState,
-    risk_manager.NAME: risk_manager.RiskState,
+    risk_manager.NAME: Stateless,
     sentiment_tracker.NAME: sentiment_tracker.SentimentState,
     CONSENSUS: Rounds,
 }

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
-
-from shared.agents.decision import Decision
+from shared.agents.decision import Decision, Stateless
 from shared.agents.opinion import Judgment
 from shared.errors import MissingError
 from shared.events.emit import Emit
@@ -27,10 +25,6 @@ HISTORY_BARS = 251
 LEAST_RETURNS = 100
 CONFIDENCE = 0.8
 _LEVELS = (0.95, 0.99)
-
-
-class RiskState(BaseModel):
-    """The risk manager remembers nothing between events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,7 @@ class RiskDeps:
     limits: RiskLimits
 
 
-async def on_portfolio_changed(event: PortfolioChanged, _state: RiskState, deps: RiskDeps) -> Decision[RiskState]:
+async def on_portfolio_changed(event: PortfolioChanged, _state: Stateless, deps: RiskDeps) -> Decision[Stateless]:
     """Measure the portfolio, and say which limits it passes."""
     assessment = await _assess(event.data, event.time, deps)
     return Decision(emits=(Emit(RiskAssessed.caused_by(event, source=NAME, data=assessment)),))

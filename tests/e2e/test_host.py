@@ -152,7 +152,7 @@ def _drained(desk: DeskProcess) -> None:
             client.get("/api/events", params={"after": "latest", "wait": 0.2})
 
 
-def _read_models(desk: DeskProcess) -> tuple[object, ...]:
+def _read_models(desk: DeskProcess) -> tuple[list[object], object]:
     _drained(desk)
     as_of = {"as_of": "2008-09-16T12:00:00Z"}
     with desk.client() as client:
