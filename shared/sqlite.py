@@ -6,6 +6,7 @@ of work is atomic: it either happens with the rest of its group or is rolled bac
 
 import asyncio
 import fcntl
+import logging
 import os
 import queue
 import sqlite3
@@ -19,6 +20,8 @@ from typing import IO, Any
 
 from shared.errors import InvalidError, TransientError
 
+logger = logging.getLogger(__name__)
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 type Work[T] = Callable[[sqlite3.Connection], T]
@@ -31,7 +34,8 @@ def to_microseconds(moment: datetime) -> int:
 
 def from_microseconds(count: int) -> datetime:
     """Give the UTC instant that `to_microseconds` turned into `count`."""
-    return EPOCH + timedelta(microseconds=count)
+    # Exact: a float64 of seconds is good to a tenth of a microsecond for centuries to come, and this is read in bulk.
+    return datetime.fromtimestamp(count / 1_000_000, UTC)
 
 
 @dataclass(slots=True)
@@ -67,6 +71,7 @@ class Database:
             self._writer.executescript(script)
         self._reader = _connect(path)
         self._reader.execute("PRAGMA query_only = ON")
+        self._closed = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
@@ -84,14 +89,17 @@ class Database:
         Raises
         ------
         TransientError
-            The disk is full or failing, or the file is busy.
+            The disk is full or failing, the file is busy, or it was closed.
         """
         return await asyncio.wrap_future(self.submit(work, then))
 
     def submit[T](self, work: Work[T], then: Callable[[T], None] | None = None) -> Future[T]:
         """Queue `work` for the next group commit without waiting for it."""
         future: Future[T] = Future()
-        self._jobs.put(_Job(work, future, then, asyncio.get_running_loop()))
+        if self._closed:
+            future.set_exception(TransientError("the store is closed"))
+        else:
+            self._jobs.put(_Job(work, future, then, asyncio.get_running_loop()))
         return future
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
@@ -107,6 +115,7 @@ class Database:
 
     def close(self) -> None:
         """Write what is queued, then let go of the file."""
+        self._closed = True
         self._jobs.put(None)
         self._thread.join()
         self._reader.close()
@@ -154,15 +163,24 @@ class Database:
 
 
 def _tell(outcomes: list[tuple[_Job, Any, Exception | None]]) -> None:
-    for job, result, problem in outcomes:
-        if problem is None and job.then is not None:
-            job.then(result)
+    for job, result, failure in outcomes:
+        problem = failure or _follow_up(job, result)
         if not job.future.set_running_or_notify_cancel():
             continue
         if problem is None:
             job.future.set_result(result)
         else:
             job.future.set_exception(problem)
+
+
+def _follow_up(job: _Job, result: Any) -> Exception | None:
+    try:
+        if job.then is not None:
+            job.then(result)
+    except Exception as error:  # whoever waits for this work gets it; its group must not suffer
+        logger.exception("what was written was not followed up")
+        return error
+    return None
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from shared.agents.decision import Decision
 from shared.agents.opinion import Judgment
 from shared.agents.own_state import OwnState
-from shared.errors import MissingError
+from shared.errors import MissingError, TransientError
 from shared.events.emit import Emit
 from shared.events.market import Analysis, AnalysisCompleted, Bar, MarketDataReceived
 from shared.events.trade import Evidence, TradeRequested
@@ -142,6 +142,8 @@ async def _rebuild(event: MarketDataReceived, bar: Bar, before: SymbolState | No
     known = {past.closed_at: past for past in await deps.bars.read(bar.symbol, as_of, limit=HISTORY_BARS)}
     known |= {end.closed_at: end, bar.closed_at: bar}
     history = [known[moment] for moment in sorted(known) if moment <= end.closed_at]
+    if before is not None and len(history) < min(before.indicators.count, HISTORY_BARS):
+        raise TransientError(f"the bars of {bar.symbol} are not projected yet")
     kept = (before.view, before.parts) if before else (None, {})
     return SymbolState(indicators=_folded(history), last=history[-1], event=event.id, view=kept[0], parts=kept[1])
 

@@ -3,6 +3,7 @@
 Keeps no state: everything it says follows from the portfolio, the bars known at that moment, and the limits.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,8 +12,7 @@ from shared.agents.decision import Decision, Stateless
 from shared.agents.opinion import Judgment
 from shared.errors import MissingError
 from shared.events.emit import Emit
-from shared.events.market import Bar
-from shared.events.portfolio import Portfolio, PortfolioChanged, RiskAssessed, RiskAssessment, RiskBreach
+from shared.events.portfolio import Portfolio, PortfolioChanged, Position, RiskAssessed, RiskAssessment, RiskBreach
 from shared.events.trade import Evidence, TradeRequested
 from shared.projections.bar import BarHistory
 from shared.projections.portfolio import Portfolios
@@ -24,7 +24,13 @@ NAME = "risk_manager"
 HISTORY_BARS = 251
 LEAST_RETURNS = 100
 CONFIDENCE = 0.8
+HALF_A_CENT = 0.005
+ROUNDING = 1e-9
+"""A trade changes the shares of what it does not touch by less than this, in the last digits of a float."""
 _LEVELS = (0.95, 0.99)
+
+type Histories = dict[str, dict[datetime, float]]
+"""Closes in US dollars by symbol and time of close, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ class RiskDeps:
 
 async def on_portfolio_changed(event: PortfolioChanged, _state: Stateless, deps: RiskDeps) -> Decision[Stateless]:
     """Measure the portfolio, and say which limits it passes."""
-    assessment = await _assess(event.data, event.time, deps)
+    histories = await _histories((position.symbol for position in event.data.positions), event.time, deps)
+    assessment = _assess(event.data, histories, deps.limits)
     return Decision(emits=(Emit(RiskAssessed.caused_by(event, source=NAME, data=assessment)),))
 
 
@@ -67,22 +74,25 @@ async def judge_trade(event: TradeRequested, deps: RiskDeps) -> Judgment:
         No portfolio was named, it is unknown, or a price is missing.
     """
     held = await _portfolio(event, deps)
-    price = await _price(event.data.symbol, event.time, deps)
+    symbols = {position.symbol for position in held.data.positions} | {event.data.symbol}
+    histories = await _histories(symbols, event.time, deps)
+    price = _price(event.data.symbol, histories)
     cash, positions = _after_trade(held.data, event, price)
     if cash < 0 or any(quantity < 0 for quantity in positions.values()):
         return _impossible(event, held, cash, price)
-    before = await _assess(held.data, event.time, deps)
-    after = await _assess(_as_portfolio(held.data.portfolio, cash, positions), event.time, deps)
+    before = _assess(held.data, histories, deps.limits)
+    after = _assess(_as_portfolio(held.data.portfolio, cash, positions), histories, deps.limits)
     return _judge(event, held, before, after, deps.limits)
 
 
-async def _assess(portfolio: Portfolio, as_of: datetime, deps: RiskDeps) -> RiskAssessment:
-    histories = {
-        position.symbol: await deps.bars.read(position.symbol, as_of, limit=HISTORY_BARS)
-        for position in portfolio.positions
-    }
-    priced = {symbol: bars for symbol, bars in histories.items() if bars}
-    values = {p.symbol: p.quantity * priced[p.symbol][-1].close for p in portfolio.positions if p.symbol in priced}
+async def _histories(symbols: Iterable[str], as_of: datetime, deps: RiskDeps) -> Histories:
+    return {symbol: await deps.bars.closes(symbol, as_of, limit=HISTORY_BARS) for symbol in sorted(symbols)}
+
+
+def _assess(portfolio: Portfolio, histories: Histories, limits: RiskLimits) -> RiskAssessment:
+    held = [position.symbol for position in portfolio.positions]
+    priced = {symbol: histories[symbol] for symbol in held if histories[symbol]}
+    values = {p.symbol: p.quantity * _last(priced[p.symbol]) for p in portfolio.positions if p.symbol in priced}
     total = portfolio.cash + sum(values.values())
     weights = {symbol: value / total for symbol, value in values.items()} if total else {}
     measures, observations = _measure(weights, priced)
@@ -92,13 +102,13 @@ async def _assess(portfolio: Portfolio, as_of: datetime, deps: RiskDeps) -> Risk
         weights=weights,
         measures=measures,
         observations=observations,
-        prices_as_of=max((bars[-1].closed_at for bars in priced.values()), default=None),
-        breaches=_breaches(weights, measures, deps.limits),
-        unpriced=tuple(symbol for symbol in histories if symbol not in priced),
+        prices_as_of=max((moment for closes in priced.values() for moment in closes), default=None),
+        breaches=_breaches(weights, measures, limits),
+        unpriced=tuple(symbol for symbol in held if symbol not in priced),
     )
 
 
-def _measure(weights: dict[str, float], histories: dict[str, list[Bar]]) -> tuple[dict[str, float], int]:
+def _measure(weights: dict[str, float], histories: Histories) -> tuple[dict[str, float], int]:
     import numpy as np  # a function that measures no risk need not load it
 
     from shared.quant import risk
@@ -121,11 +131,11 @@ def _measure(weights: dict[str, float], histories: dict[str, list[Bar]]) -> tupl
     return measures, len(returns)
 
 
-def _aligned(histories: dict[str, list[Bar]]) -> "Floats":
+def _aligned(histories: Histories) -> "Floats":
     """Closes of shape (n_moments, n_assets) at the moments that all the symbols have in common."""
     import numpy as np
 
-    by_symbol = [{bar.closed_at: bar.close for bar in bars} for bars in histories.values()]
+    by_symbol = list(histories.values())
     moments = sorted(set.intersection(*(set(closes) for closes in by_symbol)))
     return np.array([[closes[moment] for closes in by_symbol] for moment in moments])
 
@@ -146,23 +156,31 @@ async def _portfolio(event: TradeRequested, deps: RiskDeps) -> PortfolioChanged:
     return held
 
 
-async def _price(symbol: str, as_of: datetime, deps: RiskDeps) -> float:
-    bars = await deps.bars.read(symbol, as_of, limit=1)
-    if not bars:
+def _price(symbol: str, histories: Histories) -> float:
+    if not histories[symbol]:
         raise MissingError(f"no price of {symbol} is known")
-    return bars[0].close
+    return _last(histories[symbol])
+
+
+def _last(closes: dict[datetime, float]) -> float:
+    return next(reversed(closes.values()))
 
 
 def _after_trade(held: Portfolio, event: TradeRequested, price: float) -> tuple[float, dict[str, float]]:
     signed = event.data.quantity if event.data.side == "buy" else -event.data.quantity
     positions = {position.symbol: position.quantity for position in held.positions}
     positions[event.data.symbol] = positions.get(event.data.symbol, 0.0) + signed
-    return held.cash - signed * price, positions
+    cash = held.cash - signed * price
+    # Whoever spends all the cash there is may miss zero by a rounding error.
+    return (0.0 if abs(cash) < HALF_A_CENT else cash), positions
 
 
 def _as_portfolio(name: str, cash: float, positions: dict[str, float]) -> Portfolio:
-    held = [{"symbol": symbol, "quantity": quantity} for symbol, quantity in positions.items() if quantity > 0]
-    return Portfolio.model_validate({"portfolio": name, "cash": cash, "positions": held})
+    # Not validated: what a trade would lead to is to be judged, however large.
+    held = [
+        Position.model_construct(symbol=symbol, quantity=quantity) for symbol, quantity in positions.items() if quantity
+    ]
+    return Portfolio.model_construct(portfolio=name, cash=cash, positions=tuple(held))
 
 
 def _impossible(event: TradeRequested, held: PortfolioChanged, cash: float, price: float) -> Judgment:
@@ -178,7 +196,7 @@ def _impossible(event: TradeRequested, held: PortfolioChanged, cash: float, pric
 def _judge(
     event: TradeRequested, held: PortfolioChanged, before: RiskAssessment, after: RiskAssessment, limits: RiskLimits
 ) -> Judgment:
-    worse = [breach for breach in after.breaches if breach.value > _value(before, breach.limit)]
+    worse = [breach for breach in after.breaches if breach.value > _value(before, breach.limit) + ROUNDING]
     used = max(after.weights.get(event.data.symbol, 0.0) / limits.max_weight, _var(after) / limits.max_var_95)
     veto = "; ".join(f"{b.limit} would be {b.value:.3f}, {b.allowed:.3f} is allowed" for b in worse) or None
     return Judgment(

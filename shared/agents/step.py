@@ -22,6 +22,7 @@ from shared.events.trade import Consensus, ConsensusReached, Deadline, Opinion, 
 type Judge = Callable[[Any, Any], Awaitable[Judgment]]
 
 CONSENSUS = "consensus"
+_RATIONALE_CHARS = 2_000
 
 
 class Ballot(BaseModel):
@@ -195,5 +196,11 @@ class Step:
 
     def _abstention(self, event: Event, agent: str, reason: str) -> Opinion:
         return Opinion(
-            step=self.name, trigger=event.id, agent=agent, stance=0, confidence=0, rationale=reason, abstained=reason
+            step=self.name,
+            trigger=event.id,
+            agent=agent,
+            stance=0,
+            confidence=0,
+            rationale=reason[:_RATIONALE_CHARS],
+            abstained=reason,
         )

@@ -1,0 +1,1 @@
+"""Programs for those who work on FinAgent: they write files that are then committed."""
