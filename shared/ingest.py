@@ -82,6 +82,7 @@ class Ingest:
     status: dict[str, Status] = field(default_factory=dict)
     _reached: dict[str, datetime] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
+    _filled: set[str] = field(default_factory=set)
 
     async def market_tick(self) -> int:
         """Emit the bars that closed since the last tick, and give the number of new events."""
@@ -121,6 +122,7 @@ class Ingest:
             bars = [bar for bar in older if (bar.symbol, bar.closed_at) not in known] + bars
         events = [await self._bar_event(stream, group, reached, now) for group in _by_interval(bars)]
         count = await self._emit_unknown([event for event in events if event is not None])
+        self._filled.update(symbols)
         if bars:
             self._reached[stream] = max(bar.closed_at for bar in bars)
         return count
@@ -133,15 +135,12 @@ class Ingest:
         if event_id in self._known:
             return None
         closed_at = bars[0].closed_at
-        is_correction = reached is not None and closed_at <= reached and await self._exists(stream, event_id, closed_at)
+        is_revisited = reached is not None and closed_at <= reached
+        if is_revisited and (stored := await self.store.get(event_id)):
+            return MarketDataReceived.model_validate_json(stored)
+        is_correction = is_revisited and await self._last(stream, MarketDataReceived.name(), closed_at) == closed_at
         time = now if is_correction else closed_at
         return MarketDataReceived.first(id=event_id, source=SOURCE, stream=stream, time=time, data=data)
-
-    async def _exists(self, stream: str, event_id: str, closed_at: datetime) -> bool:
-        """Whether the log has another event for this interval."""
-        body = await self.store.latest(stream, MarketDataReceived.name(), closed_at)
-        earlier = body and MarketDataReceived.model_validate_json(body)
-        return bool(earlier) and earlier.time == closed_at and earlier.id != event_id  # type: ignore[union-attr]
 
     async def _news(self, now: datetime) -> int:
         reached = self._reached.get(NEWS_STREAM) or await self._last(NEWS_STREAM, NewsReceived.name(), now)
@@ -155,12 +154,15 @@ class Ingest:
         portfolio = await self.source.portfolio()
         if portfolio is None:
             return 0
-        stream = stream_of(portfolio.portfolio)
-        body = await self.store.latest(stream, PortfolioChanged.name(), now)
-        before = body and PortfolioChanged.model_validate_json(body)
-        if before and before.data == portfolio:
-            return 0
-        return len(await self.emit([portfolio_event(portfolio, now, after=before.id if before else "", source=SOURCE)]))
+        held = tuple(sorted(portfolio.positions, key=lambda position: position.symbol))
+        portfolio = portfolio.model_copy(update={"positions": held})
+        body = await self.store.latest(stream_of(portfolio.portfolio), PortfolioChanged.name(), now)
+        before = PortfolioChanged.model_validate_json(body) if body else None
+        if before is not None and before.data == portfolio:
+            # Unless this process published it, nobody may have.
+            return await self._emit_unknown([before])
+        changed = portfolio_event(portfolio, now, after=before.id if before else "", source=SOURCE)
+        return await self._emit_unknown([changed])
 
     async def _emit_unknown(self, events: Sequence[Event]) -> int:
         unknown = [event for event in events if event.id not in self._known]
@@ -175,7 +177,7 @@ class Ingest:
         return Event.model_validate_json(body).time if body else None
 
     async def _has_history(self, symbol: str, now: datetime) -> bool:
-        return bool(await self.bars.read(symbol, now, limit=1))
+        return symbol in self._filled or bool(await self.bars.read(symbol, now, limit=1))
 
     @property
     def _overlap(self) -> timedelta:

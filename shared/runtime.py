@@ -59,8 +59,8 @@ class Received:
     @property
     def attempt(self) -> int:
         """The number at the end of the message id; 0 for the first try."""
-        _, _, number = self.message_id.rpartition(":")
-        return int(number) if number.isdecimal() else 0
+        origin, _, number = self.message_id.rpartition(":")
+        return int(number) if origin and number.isdecimal() else 0
 
 
 @dataclass(frozen=True, slots=True)

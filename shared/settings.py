@@ -4,23 +4,36 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from shared.errors import InvalidError
 from shared.events.envelope import Symbol
 from shared.events.market import Interval
 
+_URL = r"^https?://\S+$"
+
 
 def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
 
 
 class Settings(BaseModel):
     """Every setting of the desk: the alias is the environment variable, the description its documentation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     data: Path = Field(Path(".finagent"), alias="FINAGENT_DATA", description="Folder of the embedded desk's file.")
     symbols: Annotated[tuple[Symbol, ...], BeforeValidator(_split)] = Field(
@@ -53,6 +66,7 @@ class Settings(BaseModel):
     deadline_seconds: float = Field(
         30,
         gt=0,
+        le=3_600,
         allow_inf_nan=False,
         alias="FINAGENT_DEADLINE_SECONDS",
         description="Patience of a step for its votes.",
@@ -72,22 +86,28 @@ class Settings(BaseModel):
         alias="ALPACA_API_KEY",
         description="With the secret key: live data from Alpaca instead of the recorded feed.",
     )
-    alpaca_secret_key: SecretStr | None = Field(None, alias="ALPACA_SECRET_KEY", description="See ALPACA_API_KEY.")
+    alpaca_secret_key: SecretStr | None = Field(
+        None, validate_default=True, alias="ALPACA_SECRET_KEY", description="See ALPACA_API_KEY."
+    )
     alpaca_feed: Literal["iex", "sip"] = Field(
         "iex", alias="ALPACA_FEED", description="Alpaca's feed; sip is a paid one."
     )
     alpaca_data_url: str | None = Field(
-        None, alias="ALPACA_DATA_URL", description="Address of Alpaca's data API, if not the usual one."
+        None, pattern=_URL, alias="ALPACA_DATA_URL", description="Address of Alpaca's data API, if not the usual one."
     )
     alpaca_trading_url: str | None = Field(
-        None, alias="ALPACA_TRADING_URL", description="Address of Alpaca's paper-trading API, if not the usual one."
+        None,
+        pattern=_URL,
+        alias="ALPACA_TRADING_URL",
+        description="Address of Alpaca's paper-trading API, if not the usual one.",
     )
 
-    @model_validator(mode="after")
-    def _keys_come_together(self) -> Self:
-        if (self.alpaca_api_key is None) != (self.alpaca_secret_key is None):
+    @field_validator("alpaca_secret_key")
+    @classmethod
+    def _keys_come_together(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (secret is None) != (info.data.get("alpaca_api_key") is None):
             raise ValueError("ALPACA_API_KEY and ALPACA_SECRET_KEY go together")
-        return self
+        return secret
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -104,7 +124,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(known)
         except ValidationError as error:
-            raise InvalidError("; ".join(_say(problem) for problem in error.errors())) from error
+            raise InvalidError(_say(error)) from error
 
     @property
     def is_live(self) -> bool:
@@ -122,6 +142,9 @@ class Settings(BaseModel):
         return self.data / ("alpaca.sqlite" if self.is_live else "recorded.sqlite")
 
 
-def _say(problem: Any) -> str:
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{problem['loc'][0]}: {message}" if problem["loc"] else message
+def _say(error: ValidationError) -> str:
+    problems: dict[str, str] = {}
+    for problem in error.errors():
+        # A default that is refused goes by its field's name, and a list by each of its parts.
+        problems.setdefault(str(problem["loc"][0]).upper(), problem["msg"].removeprefix("Value error, "))
+    return "; ".join(f"{name}: {message}" for name, message in problems.items())

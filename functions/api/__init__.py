@@ -11,7 +11,6 @@ blueprint = func.Blueprint()
 )
 async def api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Answer an HTTP request."""
-    from functions.api.application import middleware  # an instance that only runs agents never loads FastAPI
+    from functions.api.application import answer  # an instance that only runs agents never loads FastAPI
 
-    answer: func.HttpResponse = await middleware().handle_async(req, context)
-    return answer
+    return await answer(req, context)

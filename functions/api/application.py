@@ -1,21 +1,33 @@
-"""The FastAPI app: routers, problem details, and a limit on bodies."""
+"""The FastAPI app behind the HTTP function."""
 
 from functools import cache
 
 import azure.functions as func
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import RedirectResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi.routing import APIRoute
 
-from functions.api import bars, desk, documentation, events, news, portfolios, problem, trades
+from functions.api import bars, desk, document, documentation, events, news, portfolios, problem, trades
+from functions.api.gate import HEADERS, Gate
+from functions.api.request import check_query
 
 MAX_BODY_BYTES = 1_000_000
 
 
+async def answer(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Answer a request as the platform hands it over."""
+    try:
+        response: func.HttpResponse = await _bridge().handle_async(request, context)
+    except ValueError:  # of the bridge itself, which parses addresses and X-Forwarded-Port; the gate lets none through
+        refusal = problem.field_problem(400, "address", "it, or a header about it, cannot be read")
+        return func.HttpResponse(bytes(refusal.body), status_code=400, headers=HEADERS, mimetype=problem.MEDIA_TYPE)
+    return response
+
+
 @cache
-def middleware() -> func.AsgiMiddleware:
+def _bridge() -> func.AsgiMiddleware:
     """Give the bridge between the platform's requests and the app, built at the first request."""
-    return func.AsgiMiddleware(BodyLimit(application(), MAX_BODY_BYTES))
+    return func.AsgiMiddleware(Gate(application(), MAX_BODY_BYTES))
 
 
 def application() -> FastAPI:
@@ -23,15 +35,20 @@ def application() -> FastAPI:
     app = FastAPI(
         title="FinAgent",
         version="0.1.0",
-        description="The desk's API: events by polling or stream, trades and their consensus, portfolios, bars, agents.",
+        description="Events by polling or as a stream, trades and their consensus, portfolios, bars, agents.",
         openapi_url="/api/openapi.json",
+        openapi_tags=document.TAGS,
         docs_url=None,
         redoc_url=None,
-        responses=problem.RESPONSES,
+        redirect_slashes=False,
+        responses=problem.documented(422, 503),
+        generate_unique_id_function=_operation_id,
     )
     problem.install(app)
-    for module in (events, trades, portfolios, news, bars, desk, documentation):
-        app.include_router(module.router)
+    for module in (events, trades, portfolios, news, bars, desk):
+        app.include_router(module.router, dependencies=[Depends(check_query)])
+    app.include_router(documentation.router)
+    app.openapi = document.completing(app.openapi)  # type: ignore[method-assign]
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:
@@ -40,26 +57,5 @@ def application() -> FastAPI:
     return app
 
 
-class BodyLimit:
-    """Answers 413 to a body that is too large, before anything reads it.
-
-    The platform hands a body over in one piece, so its first message tells its size.
-    """
-
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
-        self._app = app
-        self._limit_bytes = limit_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        first = await receive()
-        if len(first.get("body", b"")) > self._limit_bytes:
-            refusal = problem.problem(413, f"body: more than {self._limit_bytes} bytes")
-            await refusal(scope, receive, send)
-            return
-        pending: list[Message] = [first]
-
-        async def resume() -> Message:
-            return pending.pop() if pending else await receive()
-
-        await self._app(scope, resume, send)
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -5,34 +5,42 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
-from functions.api.problem import FieldError
+from functions.api.problem import FieldError, documented
+from functions.api.request import Moment, check_symbol
 from shared.events.envelope import Symbol, UtcTime
-from shared.events.market import Bar
+from shared.events.market import Bar, Interval
 from shared.wiring import desk
 
 router = APIRouter(prefix="/api/bars", tags=["bars"])
 
 
 class Bars(BaseModel):
-    """Bars of one symbol, oldest first: prices in US dollars, volume in shares, adjusted for splits."""
+    """Bars of one symbol, oldest first: prices in US dollars, volume in shares, adjusted for splits.
 
-    symbol: str
-    interval: str
+    Attributes
+    ----------
+    as_of : datetime
+        Desk time: nothing that became known later is in it.
+    """
+
+    symbol: Symbol
+    interval: Interval
     as_of: UtcTime
     bars: list[Bar]
 
 
-@router.get("/{symbol}")
+@router.get("/{symbol}", responses=documented(404))
 async def get_bars(
-    symbol: Annotated[Symbol, Path()],
-    start: Annotated[UtcTime | None, Query(alias="from", description="Leave out what closed at or before it.")] = None,
-    to: Annotated[UtcTime | None, Query(description="Leave out what closed after it.")] = None,
-    as_of: Annotated[UtcTime | None, Query(description="Show what was known then; now, unless given.")] = None,
+    symbol: Annotated[Symbol, Path(examples=["AAPL"])],
+    start: Annotated[Moment | None, Query(alias="from", description="Leave out what closed at or before it.")] = None,
+    to: Annotated[Moment | None, Query(description="Leave out what closed after it.")] = None,
+    as_of: Annotated[Moment | None, Query(description="Show what was known then; now, unless given.")] = None,
 ) -> Bars:
     """Give a symbol's bars, at most the newest 5,000."""
     current = desk()
-    if symbol not in current.watchlist.symbols:
-        raise FieldError("symbol", f"{symbol} is not on the watchlist ({', '.join(current.watchlist.symbols)})", 404)
+    check_symbol(current, symbol, "symbol", 404)
+    if start and to and start > to:
+        raise FieldError("from", "it lies after `to`")
     moment = as_of or current.clock.now()
     bars = await current.queries.history(symbol, start, to or moment, moment)
     return Bars(symbol=symbol, interval=current.settings.interval, as_of=moment, bars=bars)

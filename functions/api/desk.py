@@ -1,26 +1,111 @@
 """The desk itself over HTTP: its agents, its topology, its event catalogue, and its health."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel
 
+from functions.api.problem import documented
+from functions.api.request import Moment
+from shared.bus.topology import Topology
 from shared.errors import MissingError
 from shared.events.catalogue import schemas
-from shared.events.envelope import Token, UtcTime
+from shared.events.envelope import Event, Token, UtcTime
 from shared.wiring import desk
 
 router = APIRouter(prefix="/api", tags=["desk"])
 
+# Neither changes while a process lives, but a new version of it may have others.
+_SELDOM = "private, max-age=60"
 
-@router.get("/agents")
-async def list_agents() -> dict[str, list[dict[str, Any]]]:
+
+class Agent(BaseModel):
+    """An agent.
+
+    Attributes
+    ----------
+    reacts_to : list of str
+        Event types.
+    votes_in : list of str
+        Steps.
+    views_on : list of str
+        Symbols or portfolios.
+    """
+
+    name: Token
+    reacts_to: list[str]
+    votes_in: list[str]
+    views_on: list[str]
+
+
+class Agents(BaseModel):
+    """All agents."""
+
+    agents: list[Agent]
+
+
+class Schemas(BaseModel):
+    """The JSON schema of every event type, by type."""
+
+    schemas: dict[str, dict[str, Any]]
+
+
+class Tick(BaseModel):
+    """How a timer's last ticks went.
+
+    Attributes
+    ----------
+    succeeded_at : datetime or None
+        Desk time of the last tick that worked.
+    problem : str or None
+        Why the last tick failed; null when it worked.
+    """
+
+    succeeded_at: UtcTime | None
+    problem: str | None
+
+
+class Health(BaseModel):
+    """Whether the desk is ready.
+
+    Attributes
+    ----------
+    problems : list of str
+        What does not answer.
+    feed : str
+        Where prices come from: `alpaca` or `recorded`.
+    pace : float
+        Desk seconds per second.
+    backlog : dict of str to int
+        Messages that wait, by subscription.
+    dead_letters : int
+        Messages that were given up.
+    ticks : dict of str to Tick
+        By timer; a failed tick does not make the desk unavailable.
+    """
+
+    status: Literal["ready", "unavailable"]
+    problems: list[str]
+    feed: str
+    desk_time: UtcTime
+    pace: float
+    backlog: dict[str, int]
+    dead_letters: int
+    ticks: dict[str, Tick]
+
+
+@router.get("/agents", response_model=Agents)
+async def list_agents() -> dict[str, Any]:
     """Give each agent with what it reacts to, where it votes, and what it has views on."""
     return {"agents": await desk().queries.agents()}
 
 
-@router.get("/agents/{name}/views/{subject}", response_model=dict[str, object])
-async def get_view(name: Token, subject: Token, as_of: Annotated[UtcTime | None, Query()] = None) -> Response:
+@router.get("/agents/{name}/views/{subject}", response_model=Event, responses=documented(404))
+async def get_view(
+    name: Annotated[Token, Path(examples=["market_analyst"])],
+    subject: Annotated[Token, Path(description="A symbol or a portfolio.", examples=["AAPL"])],
+    as_of: Annotated[Moment | None, Query(description="As it was then; now, unless given.")] = None,
+) -> Response:
     """Give the event with an agent's latest view of a symbol or portfolio, as of a desk time."""
     current = desk()
     body = await current.queries.view(name, subject, as_of or current.clock.now())
@@ -28,30 +113,35 @@ async def get_view(name: Token, subject: Token, as_of: Annotated[UtcTime | None,
 
 
 @router.get("/topology")
-async def get_topology() -> dict[str, Any]:
+async def get_topology(response: Response) -> Topology:
     """Give the topics, the subscriptions and what each lets through."""
-    return desk().queries.topology.model_dump(mode="json", by_alias=True)
+    response.headers["Cache-Control"] = _SELDOM
+    return desk().queries.topology
 
 
 @router.get("/schemas")
-async def list_schemas() -> dict[str, Any]:
+async def list_schemas(response: Response) -> Schemas:
     """Give the JSON schema of every event type."""
-    return {"schemas": schemas()}
+    response.headers["Cache-Control"] = _SELDOM
+    return Schemas(schemas=schemas())
 
 
-@router.get("/schemas/{event_type}")
-async def get_schema(event_type: Token) -> dict[str, Any]:
+@router.get("/schemas/{event_type}", responses=documented(404))
+async def get_schema(
+    event_type: Annotated[Token, Path(examples=["consensus.reached"])], response: Response
+) -> dict[str, Any]:
     """Give the JSON schema of one event type."""
     known = schemas()
     if event_type not in known:
         raise MissingError(f"there is no event type {event_type}")
+    response.headers["Cache-Control"] = _SELDOM
     return known[event_type]
 
 
-@router.get("/health")
-async def get_health() -> JSONResponse:
+@router.get("/health", responses={503: {"model": Health, "description": "Store or bus does not answer."}})
+async def get_health(response: Response) -> Health:
     """Say whether the desk is ready: 200 only when store and bus answer."""
-    from fastapi.encoders import jsonable_encoder
-
-    health = await desk().queries.health()
-    return JSONResponse(jsonable_encoder(health), 200 if health["status"] == "ready" else 503)
+    health = Health.model_validate(await desk().queries.health())
+    if health.status != "ready":
+        response.status_code = 503
+    return health

@@ -3,12 +3,13 @@
 import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import AfterValidator, BaseModel
 
-from functions.api.problem import FieldError
-from shared.errors import MissingError
+from functions.api.problem import FieldError, documented
+from shared.errors import InvalidError, MissingError
 from shared.events.catalogue import EVENTS
+from shared.events.envelope import Event, Token
 from shared.store.port import Filter, Page
 from shared.wiring import desk
 
@@ -19,28 +20,55 @@ RECONNECT_MILLISECONDS = 500
 
 
 class EventPage(BaseModel):
-    """Events in the order of the log, and where to go on."""
+    """Events in the order of the log, and where to go on.
 
-    events: list[dict[str, object]]
+    Attributes
+    ----------
+    cursor : str
+        Give it back as `after`: what follows is what this page did not have, without loss or repetition.
+    """
+
+    events: list[Event]
     cursor: str
 
 
 def _known(types: str) -> str:
     unknown = [name for name in types.split(",") if name and name not in EVENTS]
     if unknown:
-        raise ValueError(f"not in the catalogue: {', '.join(unknown)}")
+        raise ValueError(f"not in the catalogue: {', '.join(unknown)}"[:200])
     return types
 
 
-After = Annotated[str, Query(max_length=100, description="A cursor; `latest` for the end of the log.")]
-Types = Annotated[str, Query(max_length=1_000, description="Event types, separated by commas."), AfterValidator(_known)]
-Stream = Annotated[str, Query(max_length=200)]
-Correlation = Annotated[str, Query(max_length=200)]
-Limit = Annotated[int, Query(ge=1, le=500)]
-Wait = Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait for an event.")]
+# Empty means any, so that a form's empty field filters nothing.
+_TOKEN_OR_EMPTY = r"^([A-Za-z0-9][A-Za-z0-9._:/-]*)?$"
+
+After = Annotated[
+    str, Query(max_length=100, description="A cursor; empty for the beginning of the log, `latest` for its end.")
+]
+Types = Annotated[
+    str,
+    Query(max_length=1_000, description="Event types, separated by commas; empty for all."),
+    AfterValidator(_known),
+]
+Stream = Annotated[
+    str, Query(max_length=200, pattern=_TOKEN_OR_EMPTY, description="For example `market-0` or `trade-<id>`.")
+]
+Correlation = Annotated[
+    str,
+    Query(max_length=200, pattern=_TOKEN_OR_EMPTY, description="Id of the event that started the story, as a trade's."),
+]
+Limit = Annotated[int, Query(ge=1, le=500, description="The most events to give.")]
+Wait = Annotated[
+    float,
+    Query(ge=0, le=MAX_WAIT_SECONDS, allow_inf_nan=False, description="Seconds to wait when there is no event yet."),
+]
 
 
-@router.get("/events", response_model=EventPage)
+@router.get(
+    "/events",
+    response_model=EventPage,
+    responses=documented(400, 410) | {304: {"description": "The page is the one that If-None-Match names."}},
+)
 async def list_events(
     after: After = "",
     types: Types = "",
@@ -50,17 +78,22 @@ async def list_events(
     wait: Wait = 0,
     if_none_match: Annotated[str, Header(max_length=1_000)] = "",
 ) -> Response:
-    """Give the events after a cursor, and the cursor to go on with; with `wait`, hold the request until there are some."""
-    page = await _page(Filter(_split(types), stream, correlation), after, limit, wait)
+    """Give the events after a cursor, and the cursor to go on with; `wait` holds the request until there are some."""
+    page = await _page(Filter(_split(types), stream, correlation), after, "after", limit, wait)
     body = b'{"events":[' + b",".join(page.events) + b'],"cursor":"' + page.cursor.encode() + b'"}'
     etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if etag in if_none_match:
+    if _names(if_none_match, etag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type="application/json")
 
 
-@router.get("/stream", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
+@router.get(
+    "/stream",
+    response_class=Response,
+    responses=documented(400, 410)
+    | {200: {"description": "A batch.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
 async def stream_events(
     after: After = "",
     types: Types = "",
@@ -68,31 +101,47 @@ async def stream_events(
     correlation: Correlation = "",
     limit: Limit = 100,
     wait: Wait = 20,
-    last_event_id: Annotated[str, Header(max_length=100)] = "",
+    last_event_id: Annotated[str, Header(max_length=100, description="Goes before `after`.")] = "",
 ) -> Response:
     """Give one batch of events for an EventSource, which comes back with the last id for the next one."""
-    page = await _page(Filter(_split(types), stream, correlation), last_event_id or after, limit, wait)
-    lines = [b"retry: %d\n\n" % RECONNECT_MILLISECONDS]
-    lines += [b"data: " + event + b"\n\n" for event in page.events[:-1]]
-    lines += [
-        b"id: " + page.cursor.encode() + b"\n" + b"".join(b"data: " + event + b"\n" for event in page.events[-1:])
-    ]
-    lines += [b"\n"]
-    return Response(b"".join(lines), headers={"Cache-Control": "no-store"}, media_type="text/event-stream")
+    field = "last-event-id" if last_event_id else "after"
+    page = await _page(Filter(_split(types), stream, correlation), last_event_id or after, field, limit, wait)
+    return Response(_framed(page), media_type="text/event-stream")
 
 
-@router.get("/events/{event_id}", response_model=dict[str, object])
-async def get_event(event_id: str) -> Response:
-    """Give one event."""
-    return Response(await desk().queries.event(event_id), media_type="application/json")
+@router.get("/events/{event_id}", response_model=Event, responses=documented(404))
+async def get_event(
+    event_id: Annotated[Token, Path(description="As in an opinion's evidence.")],
+) -> Response:
+    """Give one event. It never changes."""
+    body = await desk().queries.event(event_id)
+    return Response(body, headers={"Cache-Control": "private, max-age=86400, immutable"}, media_type="application/json")
 
 
 def _split(types: str) -> tuple[str, ...]:
     return tuple(name for name in types.split(",") if name)
 
 
-async def _page(wanted: Filter, after: str, limit: int, wait: float) -> Page:
+def _names(if_none_match: str, etag: str) -> bool:
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag in tags or "*" in tags
+
+
+async def _page(wanted: Filter, after: str, field: str, limit: int, wait: float) -> Page:
     try:
         return await desk().queries.events(wanted, after, limit, wait)
+    except InvalidError as error:
+        raise FieldError(field, str(error).removeprefix("after: "), 400) from error
     except MissingError as error:
-        raise FieldError("after", str(error).removeprefix("after: "), 410) from error
+        raise FieldError(field, str(error).removeprefix("after: "), 410) from error
+
+
+def _framed(page: Page) -> bytes:
+    """Frame a page as an event stream: one id, on its last event, so that a batch that breaks off comes again whole.
+
+    An empty page is an id without data: the browser keeps the id and tells nobody.
+    """
+    retry = b"retry: %d\n\n" % RECONNECT_MILLISECONDS
+    events = b"".join(b"data: " + event + b"\n\n" for event in page.events[:-1])
+    last = b"".join(b"data: " + event + b"\n" for event in page.events[-1:])
+    return retry + events + b"id: " + page.cursor.encode() + b"\n" + last + b"\n"

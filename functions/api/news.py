@@ -3,52 +3,81 @@
 import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, ConfigDict, Field
 
-from functions.api.problem import FieldError
-from shared.events.envelope import Fact, Symbol, UtcTime
-from shared.events.news import NewsItem
+from functions.api.problem import FieldError, documented
+from functions.api.request import IdempotencyKey, Moment, check_json, check_symbol
+from shared.events.catalogue import decode
+from shared.events.envelope import Fact, Symbol, Token
+from shared.events.news import NewsItem, NewsReceived
 from shared.ingest import news_event
-from shared.wiring import desk
+from shared.wiring import Desk, desk
 
 router = APIRouter(prefix="/api/news", tags=["news"])
 
 
 class Submission(Fact):
-    """A headline and the symbols that it is about; without symbols it is about the market."""
+    """A headline and the symbols that it is about; without symbols it is about the market.
 
-    headline: str = Field(min_length=1, max_length=500)
+    Attributes
+    ----------
+    published_at : datetime or None
+        Desk time; now, unless given.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"headline": "IBM raises its earnings forecast", "symbols": ["IBM"]}]}
+    )
+
+    headline: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
     summary: str = Field(default="", max_length=5_000)
     symbols: tuple[Symbol, ...] = Field(default=(), max_length=50)
-    published_at: UtcTime | None = None
+    published_at: Moment | None = None
 
 
 class Accepted(BaseModel):
     """The event that the headline became."""
 
-    event: str
+    event: Token
 
 
-@router.post("", status_code=202)
-async def submit_news(
-    submission: Submission, response: Response, idempotency_key: Annotated[str, Header(max_length=200)] = ""
-) -> Accepted:
-    """Take in a headline; the same key, or the same content, is taken in once."""
+@router.post(
+    "",
+    status_code=202,
+    dependencies=[Depends(check_json)],
+    responses=documented(400, 409, 413, 415)
+    | {202: {"headers": {"Location": {"description": "The event.", "schema": {"type": "string"}}}}},
+)
+async def submit_news(submission: Submission, response: Response, idempotency_key: IdempotencyKey = None) -> Accepted:
+    """Take in a headline; the same key, or without one the same content, is taken in once."""
     current = desk()
+    for index, symbol in enumerate(submission.symbols):
+        check_symbol(current, symbol, f"symbols.{index}")
+    event = _event(current, submission, idempotency_key or submission.model_dump_json())
+    if not await current.runtime.emit([event]):
+        known = decode(await current.queries.event(event.id))
+        if _content(known.data, submission) != _content(event.data, submission):
+            raise FieldError("idempotency-key", "it was used for another headline", 409)
+    response.headers["Location"] = f"/api/events/{event.id}"
+    return Accepted(event=event.id)
+
+
+def _event(current: Desk, submission: Submission, identity: str) -> NewsReceived:
     now = current.clock.now()
     if submission.published_at is not None and submission.published_at > now:
         raise FieldError("published_at", f"it lies in the future of the desk, where it is {now:%Y-%m-%dT%H:%M:%SZ}")
-    digest = hashlib.sha256((idempotency_key or submission.model_dump_json()).encode()).hexdigest()[:32]
     item = NewsItem(
-        vendor_id=digest,
+        vendor_id=hashlib.sha256(identity.encode()).hexdigest()[:32],
         origin="api",
         headline=submission.headline,
         summary=submission.summary,
         symbols=submission.symbols,
         published_at=submission.published_at or now,
     )
-    event = news_event(item, now)
-    await current.runtime.emit([event])
-    response.headers["Location"] = f"/api/events/{event.id}"
-    return Accepted(event=event.id)
+    return news_event(item, now)
+
+
+def _content(item: NewsItem, submission: Submission) -> object:
+    # When it was published is the submitter's word only if the submitter said it.
+    return item if submission.published_at else item.model_copy(update={"published_at": None})

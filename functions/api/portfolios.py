@@ -2,38 +2,109 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
-from pydantic import Field
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
 
-from functions.api.problem import FieldError
-from shared.events.envelope import Fact, NonNegative, Token, UtcTime
-from shared.events.portfolio import Portfolio, PortfolioChanged, Position
+from functions.api.problem import FieldError, documented
+from functions.api.request import Dollars, DollarsPerShare, Moment, Shares, check_json, check_symbol
+from shared.events.envelope import Fact, Token, UtcTime
+from shared.events.portfolio import Portfolio, Position, RiskAssessment
 from shared.ingest import portfolio_event
 from shared.wiring import Desk, desk
 
 router = APIRouter(prefix="/api/portfolios", tags=["portfolios"])
 
-Name = Annotated[Token, Path(max_length=64, description="The portfolio's name.")]
+Name = Annotated[Token, Path(max_length=64, description="The portfolio's name.", examples=["main"])]
+
+
+class Holding(Position):
+    """A holding of one symbol.
+
+    Attributes
+    ----------
+    quantity : float
+        Shares held; long only.
+    average_price : float or None
+        What was paid per share in US dollars, where known.
+    """
+
+    quantity: Shares
+    average_price: DollarsPerShare | None = None
 
 
 class Holdings(Fact):
-    """What a portfolio holds: cash in US dollars, and long positions in shares."""
+    """What a portfolio holds.
 
-    cash: NonNegative
-    positions: tuple[Position, ...] = Field(default=(), max_length=500)
+    Attributes
+    ----------
+    cash : float
+        US dollars.
+    positions : list
+        At most one per symbol.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"cash": 50_000, "positions": [{"symbol": "IBM", "quantity": 200}]}]}
+    )
+
+    cash: Dollars
+    positions: tuple[Holding, ...] = Field(default=(), max_length=500)
+
+
+class RiskView(RiskAssessment):
+    """Risk of a portfolio over one trading day, and the event that it came as.
+
+    Attributes
+    ----------
+    event : str
+        Id of the `risk.assessed`.
+    """
+
+    event: Token
+
+
+class PortfolioView(Portfolio):
+    """A portfolio's content and its risk.
+
+    Attributes
+    ----------
+    event : str
+        Id of the `portfolio.changed` that gave it this content.
+    changed_at : datetime
+        Desk time of that event.
+    risk : RiskView or None
+        The latest assessment; null until there is one. It may be of the content before the last change.
+    """
+
+    event: Token
+    changed_at: UtcTime
+    risk: RiskView | None
+
+
+class PortfolioNames(BaseModel):
+    """The names of all portfolios, sorted."""
+
+    portfolios: list[str]
 
 
 @router.get("")
-async def list_portfolios() -> dict[str, list[str]]:
+async def list_portfolios() -> PortfolioNames:
     """Give the names of all portfolios."""
-    return {"portfolios": await desk().portfolios.names()}
+    return PortfolioNames(portfolios=await desk().portfolios.names())
 
 
-@router.put("/{name}")
+@router.put(
+    "/{name}",
+    response_model=PortfolioView,
+    response_model_exclude_unset=True,
+    dependencies=[Depends(check_json)],
+    responses=documented(400, 413, 415),
+)
 async def put_portfolio(name: Name, holdings: Holdings) -> dict[str, Any]:
     """Replace a portfolio's content; the same content again changes nothing."""
     current = desk()
-    _check(current, holdings)
+    for index, position in enumerate(holdings.positions):
+        check_symbol(current, position.symbol, f"positions.{index}.symbol")
     portfolio = _portfolio(name, holdings)
     before = await current.portfolios.get(name, current.clock.now())
     if before is None or before.data != portfolio:
@@ -42,31 +113,25 @@ async def put_portfolio(name: Name, holdings: Holdings) -> dict[str, Any]:
     return await _answer(current, name)
 
 
-@router.get("/{name}")
-async def get_portfolio(name: Name, as_of: Annotated[UtcTime | None, Query()] = None) -> dict[str, Any]:
+@router.get("/{name}", response_model=PortfolioView, response_model_exclude_unset=True, responses=documented(404))
+async def get_portfolio(
+    name: Name, as_of: Annotated[Moment | None, Query(description="As it was then; now, unless given.")] = None
+) -> dict[str, Any]:
     """Give a portfolio's content and its latest risk assessment, as of a desk time."""
     return await _answer(desk(), name, as_of)
 
 
-def _check(current: Desk, holdings: Holdings) -> None:
-    for index, position in enumerate(holdings.positions):
-        if position.symbol not in current.watchlist.symbols:
-            raise FieldError(
-                f"positions.{index}.symbol",
-                f"{position.symbol} is not on the watchlist ({', '.join(current.watchlist.symbols)})",
-            )
-
-
 def _portfolio(name: str, holdings: Holdings) -> Portfolio:
-    try:
-        return Portfolio(portfolio=name, cash=holdings.cash, positions=holdings.positions)
-    except ValueError as error:
-        raise FieldError("positions", "a symbol may appear only once") from error
+    symbols = [position.symbol for position in holdings.positions]
+    twice = [index for index, symbol in enumerate(symbols) if symbol in symbols[:index]]
+    if twice:
+        raise FieldError(f"positions.{twice[0]}.symbol", f"{symbols[twice[0]]} may appear only once")
+    return Portfolio.model_validate({"portfolio": name, **holdings.model_dump()})
 
 
 async def _answer(current: Desk, name: str, as_of: UtcTime | None = None) -> dict[str, Any]:
     moment = as_of or current.clock.now()
-    changed: PortfolioChanged = await current.queries.portfolio(name, moment)
+    changed = await current.queries.portfolio(name, moment)
     return {
         **changed.data.model_dump(mode="json", exclude_none=True),
         "event": changed.id,

@@ -1,48 +1,115 @@
 """Trades over HTTP: ask for one, and follow it to its consensus."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import BaseModel, ConfigDict
 
-from functions.api.problem import FieldError
-from shared.errors import ConflictError, InvalidError
+from functions.api.problem import FieldError, documented
+from functions.api.request import IdempotencyKey, Shares, check_json, check_symbol
 from shared.events.catalogue import decode
-from shared.events.envelope import Token, derive_id
-from shared.events.trade import Trade, TradeRequested
+from shared.events.envelope import Token, UtcTime, derive_id
+from shared.events.trade import Consensus, Opinion, Trade, TradeRequested
 from shared.wiring import Desk, desk
 
 router = APIRouter(prefix="/api/trades", tags=["trades"])
 
-IdempotencyKey = Annotated[
-    str, Header(max_length=200, description="The same key never asks twice; a retry gives the same trade.")
-]
+
+class TradeRequest(Trade):
+    """A proposal to trade; nothing is bought or sold by it.
+
+    Attributes
+    ----------
+    quantity : float
+        Shares.
+    portfolio : str or None
+        The portfolio whose risk it would change; without one the risk manager abstains.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"symbol": "AAPL", "side": "buy", "quantity": 100}]})
+
+    quantity: Shares
 
 
-@router.post("", status_code=202)
-async def request_trade(trade: Trade, response: Response, idempotency_key: IdempotencyKey = "") -> dict[str, Any]:
+class OpinionView(Opinion):
+    """An agent's vote, and the event that it came as.
+
+    Attributes
+    ----------
+    event : str
+        Id of the `opinion.formed`.
+    late : bool
+        It came after the consensus, which does not count it.
+    """
+
+    event: Token
+    late: bool
+
+
+class ConsensusView(Consensus):
+    """What the agents concluded together, and the event that it came as.
+
+    Attributes
+    ----------
+    event : str
+        Id of the `consensus.reached`.
+    """
+
+    event: Token
+
+
+class TradeView(BaseModel):
+    """A trade from its request to its consensus. Times are the desk's.
+
+    Attributes
+    ----------
+    state : str
+        `open` until there is a consensus, then `decided`.
+    deadline : datetime
+        When the consensus closes with the votes that are in.
+    """
+
+    id: Token
+    state: Literal["open", "decided"]
+    requested_at: UtcTime
+    deadline: UtcTime
+    trade: Trade
+    opinions: list[OpinionView]
+    consensus: ConsensusView | None
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=TradeView,
+    response_model_exclude_unset=True,
+    dependencies=[Depends(check_json)],
+    responses=documented(400, 409, 413, 415)
+    | {202: {"headers": {"Location": {"description": "Where to follow it.", "schema": {"type": "string"}}}}},
+)
+async def request_trade(
+    request: TradeRequest, response: Response, idempotency_key: IdempotencyKey = None
+) -> dict[str, Any]:
     """Ask the agents about a trade; nothing is bought or sold."""
     current = desk()
-    await _check(current, trade)
+    check_symbol(current, request.symbol, "symbol")
+    await _check_portfolio(current, request)
     trade_id = derive_id("trade", idempotency_key) if idempotency_key else str(uuid4())
-    await _record(current, trade_id, trade)
+    await _record(current, trade_id, Trade.model_validate(request.model_dump()))
     response.headers["Location"] = f"/api/trades/{trade_id}"
     return await current.queries.trade(trade_id)
 
 
-@router.get("/{trade_id}")
-async def get_trade(trade_id: Token) -> dict[str, Any]:
-    """Give a trade's state: `open` or `decided`, its opinions so far, late ones marked, and its consensus."""
+@router.get("/{trade_id}", response_model=TradeView, response_model_exclude_unset=True, responses=documented(404))
+async def get_trade(trade_id: Annotated[Token, Path()]) -> dict[str, Any]:
+    """Give a trade's state, its opinions so far, late ones marked, and its consensus."""
     return await desk().queries.trade(trade_id)
 
 
-async def _check(current: Desk, trade: Trade) -> None:
-    try:
-        current.watchlist.stream_of(trade.symbol)
-    except InvalidError as error:
-        raise FieldError("symbol", str(error).removeprefix("symbol: ")) from error
-    if trade.portfolio and await current.portfolios.get(trade.portfolio, current.clock.now()) is None:
-        raise FieldError("portfolio", f"there is no portfolio {trade.portfolio}")
+async def _check_portfolio(current: Desk, request: TradeRequest) -> None:
+    if request.portfolio and await current.portfolios.get(request.portfolio, current.clock.now()) is None:
+        raise FieldError("portfolio", f"there is no portfolio {request.portfolio}")
 
 
 async def _record(current: Desk, trade_id: str, trade: Trade) -> None:
@@ -53,4 +120,4 @@ async def _record(current: Desk, trade_id: str, trade: Trade) -> None:
         return
     known = decode(await current.queries.event(trade_id))
     if known.data != trade:
-        raise ConflictError("Idempotency-Key: it was used for another trade")
+        raise FieldError("idempotency-key", "it was used for another trade", 409)

@@ -79,7 +79,10 @@ async def on_market_data_received(
         analysis = _analysis(current)
         if analysis is not None and _has_news(before, analysis):
             current = current.model_copy(update={"view": analysis.view, "parts": _parts(_readings(current), current)})
-            emits.append(Emit(AnalysisCompleted.caused_by(event, source=NAME, data=analysis, ordinal=ordinal)))
+            # A late bar is older than what is known by now, and so than the analysis.
+            time = max(event.time, analysis.closed_at)
+            completed = AnalysisCompleted.caused_by(event, source=NAME, data=analysis, ordinal=ordinal, time=time)
+            emits.append(Emit(completed))
         symbols[bar.symbol] = current
     return Decision(AnalystState(symbols=symbols), tuple(emits))
 

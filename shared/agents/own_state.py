@@ -1,7 +1,9 @@
 """An agent's own snapshots in other streams than that of the event at hand, read-only."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from shared.errors import InvalidError
+from shared.events.catalogue import describe
 from shared.store.port import EventStore
 
 
@@ -24,6 +26,17 @@ class OwnState[S: BaseModel]:
         self._model = model
 
     async def read(self, stream: str) -> S:
-        """Give the state in a stream; where there is none, the state before the first event."""
+        """Give the state in a stream; where there is none, the state before the first event.
+
+        Raises
+        ------
+        InvalidError
+            What is stored is not of the model.
+        """
         snapshot = await self._store.snapshot(self._agent, stream)
-        return self._model() if snapshot is None else self._model.model_validate_json(snapshot.body)
+        if snapshot is None:
+            return self._model()
+        try:
+            return self._model.model_validate_json(snapshot.body)
+        except ValidationError as error:
+            raise InvalidError(f"the snapshot of {self._agent} cannot be read: {describe(error)}") from error

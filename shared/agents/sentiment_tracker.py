@@ -62,11 +62,11 @@ async def on_news_received(
     tone = sentiment.score(f"{event.data.headline}. {event.data.summary}".strip())
     headline = Headline(event=event.id, text=event.data.headline, score=tone.value, at=event.time)
     headlines, emits = dict(state.headlines), list[Emit]()
-    for ordinal, symbol in enumerate(event.data.symbols or (MARKET,)):
-        headlines[symbol] = _kept((*headlines.get(symbol, ()), headline), event.time)
+    for ordinal, symbol in enumerate(dict.fromkeys(event.data.symbols or (MARKET,))):
+        headlines[symbol] = _ordered((*headlines.get(symbol, ()), headline))
         current = _sentiment(symbol, headlines[symbol], event.time)
         emits.append(Emit(SentimentScored.caused_by(event, source=NAME, data=current, ordinal=ordinal)))
-    return Decision(SentimentState(headlines=headlines), tuple(emits))
+    return Decision(SentimentState(headlines=_kept(headlines)), tuple(emits))
 
 
 async def judge_trade(event: TradeRequested, deps: SentimentDeps) -> Judgment:
@@ -93,9 +93,19 @@ async def judge_trade(event: TradeRequested, deps: SentimentDeps) -> Judgment:
     )
 
 
-def _kept(headlines: tuple[Headline, ...], now: datetime) -> tuple[Headline, ...]:
-    ordered = sorted({headline.event: headline for headline in headlines}.values(), key=lambda headline: headline.at)
-    return tuple(headline for headline in ordered[-HEADLINES_KEPT:] if _weight(headline, now) >= LEAST_WEIGHT / 2)
+def _ordered(headlines: tuple[Headline, ...]) -> tuple[Headline, ...]:
+    once = {headline.event: headline for headline in headlines}.values()
+    return tuple(sorted(once, key=lambda headline: (headline.at, headline.event)))
+
+
+def _kept(headlines: dict[str, tuple[Headline, ...]]) -> dict[str, tuple[Headline, ...]]:
+    # Aged by the newest headline, not by the one at hand: what is kept must not depend on the order of arrival.
+    newest = max(headline.at for known in headlines.values() for headline in known)
+    young = {
+        symbol: tuple(each for each in known[-HEADLINES_KEPT:] if _weight(each, newest) >= LEAST_WEIGHT / 2)
+        for symbol, known in headlines.items()
+    }
+    return {symbol: known for symbol, known in young.items() if known}
 
 
 def _weight(headline: Headline, now: datetime) -> float:
@@ -104,7 +114,7 @@ def _weight(headline: Headline, now: datetime) -> float:
 
 
 def _sentiment(symbol: str, headlines: tuple[Headline, ...], now: datetime) -> Sentiment:
-    known = [headline for headline in headlines if headline.at <= now]
+    known = [headline for headline in headlines if headline.at <= now][-HEADLINES_KEPT:]
     scored = tuple(
         HeadlineScore(event=headline.event, headline=headline.text, score=headline.score, weight=_weight(headline, now))
         for headline in known

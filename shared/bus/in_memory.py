@@ -65,7 +65,8 @@ class InMemoryEventBus:
             if delivery is None:
                 await _wait(changed, queue.seconds_until_change())
             elif delivery.delivery_count > self._topology.max_delivery_count:
-                self._bury(delivery, "handed out too often without being settled")
+                handed_out = replace(delivery, delivery_count=delivery.delivery_count - 1)
+                self._bury(handed_out, "handed out too often without being settled")
             else:
                 return delivery
 
@@ -109,7 +110,11 @@ class InMemoryEventBus:
     def _bury(self, delivery: Delivery, reason: str) -> None:
         entry = self._queues[delivery.subscription].remove(delivery)
         self._dead[delivery.subscription, entry.sequence] = DeadLetter(
-            replace(entry.message, deliver_at=None), delivery.subscription, entry.sequence, entry.delivery_count, reason
+            replace(entry.message, deliver_at=None),
+            delivery.subscription,
+            entry.sequence,
+            delivery.delivery_count,
+            reason,
         )
 
     def _is_duplicate(self, message: Message) -> bool:

@@ -117,6 +117,7 @@ class SubscriptionQueue:
         return Delivery(entry.message, self.name, entry.sequence, entry.delivery_count, entry.enqueued_at, token)
 
     def _unlock(self, delivery: Delivery) -> Entry:
+        self._release_overdue()
         held = self._locks.pop(delivery.lock_token, None)
         if held is None:
             raise MissingError(f"the lock on message {delivery.message.message_id} in {self.name} was lost")

@@ -5,6 +5,7 @@ a handler or an ingester emits are derived from their cause, never random, so th
 same event and storing it twice is harmless.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -42,6 +43,10 @@ Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,11}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Price = Annotated[float, Field(ge=1e-9, le=1e12, allow_inf_nan=False)]
+"""US dollars per share, within the bounds where no indicator can overflow."""
+Quantity = Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)]
+"""Shares; so bounded, no value of a portfolio can overflow."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """A part of a whole, from 0 to 1."""
 Stance = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
@@ -145,3 +150,9 @@ class Event(Fact):
     def json_bytes(self) -> bytes:
         """The event as structured CloudEvents JSON, UTF-8; absent attributes are left out."""
         return self.model_dump_json(exclude_none=True).encode()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Give a copy with some attributes replaced, and its own JSON."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("json_bytes", None)
+        return copied

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from shared.events.envelope import Event, Fact, Finite, NonNegative, Positive, Share, Stance, Symbol, UtcTime
+from shared.events.envelope import Event, Fact, Finite, NonNegative, Price, Share, Stance, Symbol, UtcTime
 
 Interval = Literal["1Min", "5Min", "15Min", "1Hour", "1Day"]
 
@@ -24,10 +24,10 @@ class Bar(Fact):
 
     symbol: Symbol
     closed_at: UtcTime
-    open: Positive
-    high: Positive
-    low: Positive
-    close: Positive
+    open: Price
+    high: Price
+    low: Price
+    close: Price
     volume: NonNegative
 
     @model_validator(mode="after")
@@ -69,7 +69,7 @@ class Analysis(Fact):
 
     symbol: Symbol
     closed_at: UtcTime
-    close: Positive
+    close: Price
     trend: Literal["up", "down", "sideways"]
     view: Stance
     confidence: Share

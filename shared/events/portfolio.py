@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from shared.events.envelope import Event, Fact, Finite, NonNegative, Positive, Symbol, Token, UtcTime
+from shared.events.envelope import Event, Fact, Finite, NonNegative, Positive, Quantity, Symbol, Token, UtcTime
 
 
 class Position(Fact):
@@ -19,7 +19,7 @@ class Position(Fact):
     """
 
     symbol: Symbol
-    quantity: Positive
+    quantity: Quantity
     average_price: Positive | None = None
 
 
@@ -82,7 +82,7 @@ class RiskAssessment(Fact):
     weights: dict[Symbol, Finite]
     measures: dict[str, Finite]
     observations: int = Field(ge=0)
-    prices_as_of: UtcTime | None
+    prices_as_of: UtcTime | None = None
     breaches: tuple[RiskBreach, ...]
     unpriced: tuple[Symbol, ...] = ()
 

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from shared.events.envelope import Event, Fact, Finite, NonNegative, Positive, Share, Stance, Symbol, Token, UtcTime
+from shared.events.envelope import Event, Fact, Finite, NonNegative, Quantity, Share, Stance, Symbol, Token, UtcTime
 
 
 class Trade(Fact):
@@ -20,7 +20,7 @@ class Trade(Fact):
 
     symbol: Symbol
     side: Literal["buy", "sell"]
-    quantity: Positive
+    quantity: Quantity
     portfolio: Token | None = None
 
 

@@ -135,7 +135,7 @@ class AlpacaMarketSource:
 
     def _bars(self, symbols: tuple[str, ...], interval: Interval, start: datetime, end: datetime) -> list[Bar]:
         closing = self._closing(interval, start, end)
-        answer = self._bar_rows(symbols, interval, *_opened_within(interval, start, end))
+        answer = self._bar_rows(symbols, interval, _first_opening(interval, start), end)
         bars = (_bar(symbol, row, closing) for symbol, rows in answer.items() for row in rows)
         finished = [bar for bar in bars if bar and start < bar.closed_at <= end]
         return sorted(finished, key=lambda bar: (bar.closed_at, bar.symbol))
@@ -181,8 +181,7 @@ class AlpacaMarketSource:
 
         # Oldest edit first: an article edited between two pages then comes later, or twice, but is not missed.
         request = NewsRequest(symbols=",".join(symbols), start=start, end=end + EDITED_WITHIN, sort="asc")
-        with _garbage_refused("news"):
-            rows = cast(dict[str, list[Row]], self._clients.news.get_news(request))["news"]
+        rows = cast(dict[str, list[Row]], self._clients.news.get_news(request))["news"]
         items = {item.vendor_id: item for row in rows if (item := _news_item(row))}
         published = [item for item in items.values() if start < item.published_at <= end]
         return sorted(published, key=lambda item: (item.published_at, item.vendor_id))
@@ -278,7 +277,7 @@ def _asked_wait(error: Exception) -> float:
 def _garbage_refused(what: str) -> Iterator[None]:
     try:
         yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise TransientError(f"Alpaca: garbage for {what}: {_reason(error)}") from error
 
 
@@ -294,10 +293,10 @@ def _day(moment: datetime) -> date:
     return moment.astimezone(ZoneInfo(NEW_YORK)).date()
 
 
-def _opened_within(interval: Interval, start: datetime, end: datetime) -> tuple[datetime, datetime]:
+def _first_opening(interval: Interval, start: datetime) -> datetime:
     if interval == "1Day":
-        return datetime.combine(_day(start), time.min, ZoneInfo(NEW_YORK)), end
-    return start - LENGTHS[interval], end - LENGTHS[interval]
+        return datetime.combine(_day(start), time.min, ZoneInfo(NEW_YORK))
+    return start - LENGTHS[interval]
 
 
 def _close(row: Row) -> tuple[date, datetime]:

@@ -32,7 +32,7 @@ class InMemoryProjectionStore:
         for row in self._rows.get((view, key), []):
             if row.known_at <= as_of and row.valid_at <= as_of and (after is None or row.valid_at > after):
                 latest[row.valid_at] = row
-        return list(latest.values())[-limit:]
+        return list(latest.values())[max(0, len(latest) - limit) :]
 
     async def keys(self, view: str) -> list[str]:
         """Give the keys that a view has, sorted."""

@@ -17,6 +17,8 @@ CREATE TABLE IF NOT EXISTS projections (
 ) WITHOUT ROWID;
 """
 
+_BEFORE_ALL = -(2**63)
+
 
 class SqliteProjectionStore:
     """A `ProjectionStore` in one file, opened with this module's `SCHEMA`."""
@@ -44,7 +46,7 @@ class SqliteProjectionStore:
             "SELECT valid_at, max(known_at), body FROM projections"
             " WHERE view = ? AND key = ? AND valid_at <= ? AND valid_at > ? AND known_at <= ?"
             " GROUP BY valid_at ORDER BY valid_at DESC LIMIT ?",
-            (view, key, moment, -1 if after is None else to_microseconds(after), moment, limit),
+            (view, key, moment, _BEFORE_ALL if after is None else to_microseconds(after), moment, limit),
         )
         return [
             Row(view, key, from_microseconds(valid_at), from_microseconds(known_at), body)

@@ -12,13 +12,16 @@ from shared.projections.port import ProjectionStore, Row
 def rows(event: Event) -> list[Row]:
     """Fold an event into a view row; other events give none."""
     match event:
-        case AnalysisCompleted() | SentimentScored():
-            subject = event.data.symbol
+        case AnalysisCompleted():
+            # A history that is read at once makes many analyses at one time: the last close is the latest view.
+            subject, valid_at = event.data.symbol, event.data.closed_at
+        case SentimentScored():
+            subject, valid_at = event.data.symbol, event.time
         case RiskAssessed():
-            subject = event.data.portfolio
+            subject, valid_at = event.data.portfolio, event.time
         case _:
             return []
-    return [Row(f"view:{event.source}", subject, event.time, event.time, event.json_bytes)]
+    return [Row(f"view:{event.source}", subject, valid_at, event.time, event.json_bytes)]
 
 
 class Views:

@@ -1,6 +1,7 @@
 """The event store in memory: for replays and tests."""
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,13 +11,12 @@ from shared.events.envelope import Event
 from shared.store.cursor import read_cursor, write_cursor
 from shared.store.port import Commit, Filter, Page, Snapshot
 
-_LOG = "00000000"
-
 
 class InMemoryEventStore:
     """An `EventStore` that lives as long as the process."""
 
     def __init__(self) -> None:
+        self._name = secrets.token_hex(4)
         self._log: list[Event] = []
         self._by_id: dict[str, Event] = {}
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
@@ -25,9 +25,12 @@ class InMemoryEventStore:
 
     async def append(self, events: Sequence[Event]) -> list[Event]:
         """Add what is new to the log and give it."""
-        fresh = list({event.id: event for event in events if event.id not in self._by_id}.values())
+        fresh: list[Event] = []
+        for event in events:
+            if event.id not in self._by_id:
+                self._by_id[event.id] = event
+                fresh.append(event)
         self._log.extend(fresh)
-        self._by_id.update((event.id, event) for event in fresh)
         self._appended.set()
         self._appended = asyncio.Event()
         return fresh
@@ -39,29 +42,29 @@ class InMemoryEventStore:
 
     async def page(self, wanted: Filter, after: str, limit: int) -> Page:
         """Give up to `limit` events after the cursor."""
-        position, found = read_cursor(_LOG, after), list[bytes]()
+        position, found = read_cursor(self._name, after), list[bytes]()
         for event in self._log[position:]:
             if len(found) == limit:
                 break
             position += 1
             if _matches(event, wanted):
                 found.append(event.json_bytes)
-        return Page(found, write_cursor(_LOG, position))
+        return Page(found, write_cursor(self._name, position))
 
     async def end(self) -> str:
         """Give the cursor behind the last event."""
-        return write_cursor(_LOG, len(self._log))
+        return write_cursor(self._name, len(self._log))
 
     async def wait(self, after: str, seconds: float) -> None:
         """Return when there is an event after the cursor, or when the time is up."""
         appended = self._appended
-        if read_cursor(_LOG, after) >= len(self._log):
+        if read_cursor(self._name, after) >= len(self._log):
             await _wait(appended, seconds)
 
     async def latest(self, stream: str, kind: str, as_of: datetime) -> bytes | None:
         """Give the newest event of a type in a stream as of a moment."""
         found = [event for event in self._log if (event.stream, event.type) == (stream, kind) and event.time <= as_of]
-        return max(found, key=lambda event: event.time).json_bytes if found else None
+        return max(reversed(found), key=lambda event: event.time).json_bytes if found else None
 
     async def snapshot(self, agent: str, stream: str) -> Snapshot | None:
         """Give an agent's state in a stream."""

@@ -1,35 +1,27 @@
-"""What the Alpaca source makes of Alpaca's data: the real SDK over HTTP against a stand-in for the service."""
+"""What the Alpaca source makes of Alpaca's bars: the real SDK over HTTP against a stand-in for the service."""
 
-import asyncio
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from shared.errors import InvalidError, TransientError
 from shared.events.market import Interval
-from shared.events.portfolio import Portfolio, Position
 from shared.market.alpaca import AlpacaMarketSource
 from shared.market.port import MarketSource
-from tests.standins.alpaca.faults import Stall, Through, body
-from tests.standins.alpaca.rows import account_row, article_row, bar_row, position_row, session_row
+from tests.standins.alpaca.faults import Through, body
+from tests.standins.alpaca.rows import bar_row, session_row
 from tests.standins.alpaca.server import KEY, SECRET, AlpacaStandIn
 from tests.standins.alpaca.service import AlpacaService
 
 # The SDK imports websockets.legacy, which warns about itself.
 pytestmark = pytest.mark.filterwarnings("ignore:websockets.legacy is deprecated:DeprecationWarning")
 
-BARS, NEWS, CALENDAR, ACCOUNT, POSITIONS = (
-    "/v2/stocks/bars",
-    "/v1beta1/news",
-    "/v2/calendar",
-    "/v2/account",
-    "/v2/positions",
-)
+BARS, CALENDAR = "/v2/stocks/bars", "/v2/calendar"
 NOON = datetime(2024, 7, 2, 16, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -92,6 +84,8 @@ async def test_bars_when_only_just_inside_or_outside_the_range_are_told_apart(
     alpaca.service.put_bars("AAPL", *(bar_row(NOON + minute * MINUTE) for minute in range(-1, 3)))
     bars = await source.bars(("AAPL",), "1Min", NOON, NOON + 2 * MINUTE)
     assert [bar.closed_at for bar in bars] == [NOON + MINUTE, NOON + 2 * MINUTE]
+    (bar,) = await source.bars(("AAPL",), "1Min", NOON + MINUTE / 2, NOON + 3 * MINUTE / 2)
+    assert bar.closed_at == NOON + MINUTE
 
 
 async def test_bars_when_the_last_is_unfinished_leave_it_out(alpaca: AlpacaStandIn, source: MarketSource) -> None:
@@ -156,7 +150,17 @@ async def test_source_when_nothing_is_asked_for_asks_nobody(alpaca: AlpacaStandI
 
 @pytest.mark.parametrize(
     "change",
-    [{"o": 0}, {"o": 103}, {"c": 98}, {"h": float("nan")}, {"v": None}, {"v": -1}, {"t": "soon"}, {"l": "low"}],
+    [
+        {"o": 0},
+        {"o": 103},
+        {"c": 98},
+        {"h": float("nan")},
+        {"v": None},
+        {"v": -1},
+        {"t": "soon"},
+        {"t": None},
+        {"l": "low"},
+    ],
     ids=str,
 )
 async def test_bars_when_one_is_garbage_lack_it_and_log_it(
@@ -169,7 +173,7 @@ async def test_bars_when_one_is_garbage_lack_it_and_log_it(
     assert bar.closed_at == NOON + MINUTE
     (record,) = caplog.records
     assert "AAPL" in record.getMessage()
-    assert change.get("t", "2024-07-02T16:01:00Z") in record.getMessage()
+    assert str(change.get("t", "2024-07-02T16:01:00Z")) in record.getMessage()
 
 
 async def test_bars_when_a_field_is_missing_lack_that_one(
@@ -232,137 +236,3 @@ async def test_calendar_when_it_is_garbage_fails_and_is_not_kept(alpaca: AlpacaS
     with pytest.raises(TransientError, match="calendar"):
         await source.bars(("AAPL",), "1Day", midnight("2024-07-02"), midnight("2024-07-03"))
     assert await source.bars(("AAPL",), "1Day", midnight("2024-07-02"), midnight("2024-07-03")) == []
-
-
-async def test_news_when_published_come_oldest_first_in_our_form(alpaca: AlpacaStandIn, source: MarketSource) -> None:
-    alpaca.service.put_articles(
-        article_row(8, NOON + HOUR, " Waymo&#39;s chief leaves \n", symbols=("GOOG", "BTC/USD", "$GOLD", "BRK.B")),
-        article_row(7, NOON + MINUTE, "x" * 600, symbols=("GOOG",), summary="y" * 6_000),
-    )
-    long, short = await source.news(("GOOG",), NOON, NOON + HOUR)
-    assert (long.vendor_id, len(long.headline), len(long.summary)) == ("alpaca-7", 500, 5_000)
-    assert (short.headline, short.symbols) == ("Waymo's chief leaves", ("GOOG", "BRK.B"))
-    assert (short.published_at, short.origin, short.summary) == (NOON + HOUR, "alpaca", "")
-
-
-async def test_news_when_about_other_symbols_is_left_out(alpaca: AlpacaStandIn, source: MarketSource) -> None:
-    alpaca.service.put_articles(article_row(1, NOON + MINUTE, symbols=("MSFT",)))
-    assert await source.news(("AAPL", "GOOG"), NOON, NOON + HOUR) == []
-
-
-async def test_news_when_only_just_inside_or_outside_the_range_is_told_apart(
-    alpaca: AlpacaStandIn, source: MarketSource
-) -> None:
-    second = timedelta(seconds=1)
-    moments = (NOON, NOON + second, NOON + HOUR, NOON + HOUR + second)
-    alpaca.service.put_articles(*(article_row(id, moment) for id, moment in enumerate(moments)))
-    items = await source.news(("AAPL",), NOON, NOON + HOUR)
-    assert [item.published_at for item in items] == [NOON + second, NOON + HOUR]
-
-
-async def test_news_when_edited_later_belongs_to_its_publication(alpaca: AlpacaStandIn, source: MarketSource) -> None:
-    alpaca.service.put_articles(
-        article_row(1, NOON - MINUTE, updated_at=NOON + MINUTE),
-        article_row(2, NOON + HOUR - MINUTE, updated_at=NOON + HOUR + MINUTE),
-    )
-    assert [item.vendor_id for item in await source.news(("AAPL",), NOON, NOON + HOUR)] == ["alpaca-2"]
-
-
-async def test_news_when_there_are_many_pages_comes_from_all(alpaca: AlpacaStandIn, source: MarketSource) -> None:
-    alpaca.service.put_articles(*(article_row(id, NOON + id * timedelta(seconds=1)) for id in range(1, 121)))
-    assert len(await source.news(("AAPL",), NOON, NOON + HOUR)) == 120
-    assert len(alpaca.asked(NEWS)) == 3
-
-
-async def test_news_when_edited_between_two_pages_comes_once_as_edited(
-    alpaca: AlpacaStandIn, source: MarketSource
-) -> None:
-    alpaca.service.page_size = 1
-    alpaca.service.put_articles(article_row(1, NOON + MINUTE, "first"), article_row(2, NOON + 2 * MINUTE))
-    alpaca.fail(NEWS, Through(), Stall(seconds=30))
-    reading = asyncio.create_task(source.news(("AAPL",), NOON, NOON + HOUR))
-    await asyncio.to_thread(alpaca.wait_for, 2)
-    alpaca.service.put_articles(article_row(1, NOON + MINUTE, "edited", updated_at=NOON + 3 * MINUTE))
-    alpaca.release()
-    assert [(item.vendor_id, item.headline) for item in await reading] == [
-        ("alpaca-1", "edited"),
-        ("alpaca-2", "Apple opens a shop"),
-    ]
-
-
-async def test_news_when_one_has_no_headline_lacks_it_and_logs_it(
-    alpaca: AlpacaStandIn, source: MarketSource, caplog: pytest.LogCaptureFixture
-) -> None:
-    alpaca.service.put_articles(article_row(1, NOON + MINUTE, " \n"), article_row(2, NOON + 2 * MINUTE))
-    assert len(await source.news(("AAPL",), NOON, NOON + HOUR)) == 1
-    assert "headline" in caplog.text
-
-
-@pytest.mark.parametrize("answer", ['{"news":null,"next_page_token":null}', "{}", '{"news":[]}'])
-async def test_news_when_there_is_nothing_is_none(alpaca: AlpacaStandIn, source: MarketSource, answer: str) -> None:
-    alpaca.fail(NEWS, body(answer))
-    assert await source.news(("AAPL",), NOON, NOON + HOUR) == []
-
-
-async def test_portfolio_when_stock_is_held_has_it_and_the_cash(alpaca: AlpacaStandIn, source: MarketSource) -> None:
-    alpaca.service.positions = [position_row("AAPL", "5.25"), position_row("BRK.B", "1", avg_entry_price="0")]
-    assert await source.portfolio() == Portfolio(
-        portfolio="alpaca-paper",
-        cash=10_000.5,
-        positions=(
-            Position(symbol="AAPL", quantity=5.25, average_price=100),
-            Position(symbol="BRK.B", quantity=1, average_price=None),
-        ),
-    )
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        position_row("TSLA", "-3", side="short"),
-        position_row("AAPL240119C00100000", asset_class="us_option"),
-        position_row("BTCUSD", asset_class="crypto"),
-    ],
-    ids=["short", "option", "crypto"],
-)
-async def test_portfolio_when_a_holding_is_no_long_stock_lacks_it_and_logs_it(
-    alpaca: AlpacaStandIn, source: MarketSource, caplog: pytest.LogCaptureFixture, odd: dict[str, Any]
-) -> None:
-    alpaca.service.positions = [odd, position_row("AAPL")]
-    portfolio = await source.portfolio()
-    assert portfolio is not None
-    assert [position.symbol for position in portfolio.positions] == ["AAPL"]
-    assert odd["symbol"] in caplog.text
-
-
-async def test_portfolio_when_cash_is_borrowed_has_none_and_logs_it(
-    alpaca: AlpacaStandIn, source: MarketSource, caplog: pytest.LogCaptureFixture
-) -> None:
-    alpaca.service.account = account_row(cash="-23140.2")
-    portfolio = await source.portfolio()
-    assert portfolio is not None
-    assert portfolio.cash == 0
-    assert "-23140.2" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("path", "answer"),
-    [
-        (ACCOUNT, "{}"),
-        (ACCOUNT, '{"cash":"much"}'),
-        (ACCOUNT, '{"cash":"nan"}'),
-        (ACCOUNT, ""),
-        (POSITIONS, "null"),
-        (POSITIONS, '[{"symbol":"AAPL"}]'),
-    ],
-)
-async def test_portfolio_when_the_account_is_garbage_fails(
-    alpaca: AlpacaStandIn, source: MarketSource, path: str, answer: str
-) -> None:
-    alpaca.fail(path, body(answer))
-    with pytest.raises(TransientError, match="garbage for account"):
-        await source.portfolio()
-
-
-def test_intervals_when_listed_are_all_tested() -> None:
-    assert set(get_args(Interval)) == {"1Min", "5Min", "15Min", "1Hour", "1Day"}

@@ -81,6 +81,7 @@ class AlpacaService:
 
     def _bars_page(self, params: Params) -> object:
         _only(BAR_PARAMS, params)
+        symbols = _symbols(params)
         feed, timeframe, adjustment = params.get("feed", "iex"), params["timeframe"], params.get("adjustment", "raw")
         start, end = self._range(params)
         self._check_feed(feed, end)
@@ -88,7 +89,7 @@ class AlpacaService:
         rows = {
             (symbol, row["t"]): adjust(symbol, row)
             for (symbol, _), row in self._bars.get((feed, timeframe), {}).items()
-            if symbol in _symbols(params) and start <= _moment(row["t"]) <= end
+            if symbol in symbols and start <= _moment(row["t"]) <= end
         }
         page, token = self._page(rows, params, most=10_000, default=1_000)
         grouped: dict[str, list[Row]] = {}
@@ -98,11 +99,12 @@ class AlpacaService:
 
     def _news_page(self, params: Params) -> object:
         _only(NEWS_PARAMS, params)
+        symbols = _symbols(params) if "symbols" in params else None
         start, end = self._range(params)
         rows = {
             (row["updated_at"], str(row["id"])): row
             for row in self._articles.values()
-            if _symbols(params) & set(row["symbols"]) and start <= _moment(row["updated_at"]) <= end
+            if (symbols is None or symbols & set(row["symbols"])) and start <= _moment(row["updated_at"]) <= end
         }
         if params.get("include_content") != "true":
             rows = {key: row | {"content": ""} for key, row in rows.items()}

@@ -1,0 +1,56 @@
+"""Completes the OpenAPI document: the problem's schema, and each field's meaning out of its model's docstring."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from functions.api.problem import Problem
+
+TAGS = [
+    {"name": "events", "description": "What happened, in the order of the log: pages behind a cursor, or a stream."},
+    {"name": "trades", "description": "Ask the agents about a trade, and follow it to their consensus."},
+    {"name": "portfolios", "description": "What is held, and the risk in it."},
+    {"name": "news", "description": "Headlines that the desk should know of."},
+    {"name": "bars", "description": "Prices, as they were known at a moment."},
+    {"name": "desk", "description": "The agents, their topology, the event catalogue, and the desk's health."},
+]
+
+_ATTRIBUTES = "\n\nAttributes\n----------\n"
+_ATTRIBUTE = re.compile(r"^(\w[\w, ]*?) : .*\n((?:[ ]{4}.*\n?)+)", re.MULTILINE)
+
+
+def completing(describe: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """Give a function that completes what `describe` gives; doing it twice changes nothing."""
+
+    def complete() -> dict[str, Any]:
+        document = describe()
+        schemas = document["components"]["schemas"]
+        own = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(own.pop("$defs"), Problem=own)
+        for model in _models(BaseModel):
+            if model.__name__ in schemas:
+                _explain(schemas[model.__name__], model)
+        return document
+
+    return complete
+
+
+def _models(ancestor: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for model in ancestor.__subclasses__():
+        if model.__module__.startswith(("shared.", "functions.")):
+            yield model
+        yield from _models(model)
+
+
+def _explain(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Move the `Attributes` of a docstring, and of what the model inherits from, to the properties they are about."""
+    schema["description"] = schema.get("description", "").partition(_ATTRIBUTES)[0]
+    for ancestor in model.__mro__:
+        attributes = (inspect.getdoc(ancestor) or "").partition(_ATTRIBUTES)[2]
+        for names, meaning in _ATTRIBUTE.findall(attributes + "\n"):
+            for name in names.split(", "):
+                if name in schema.get("properties", {}):
+                    schema["properties"][name].setdefault("description", " ".join(meaning.split()))

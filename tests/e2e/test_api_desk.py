@@ -1,0 +1,101 @@
+"""The desk itself: bars as they were known, agents, topology, schemas, and a health that tells the truth."""
+
+import json
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+
+from tests.e2e.process import ROOT, DeskProcess
+from tests.e2e.refusal import refused
+
+
+def test_bars_when_they_are_read_as_of_then_have_nothing_later(api: httpx.Client) -> None:
+    now = api.get("/api/bars/AAPL").json()["bars"]
+    for moment in ("2008-06-02T19:59:59Z", "2008-06-02T20:00:00Z", "2008-09-01T00:00:00Z"):
+        then = api.get(f"/api/bars/AAPL?as_of={moment}").json()
+        assert then["as_of"] == moment
+        assert then["bars"] == [bar for bar in now if bar["closed_at"] <= moment]
+    assert now[-1]["closed_at"] > "2008-09-01"
+
+
+def test_bars_when_a_range_is_given_leave_out_its_start_and_keep_its_end(api: httpx.Client) -> None:
+    closes = [bar["closed_at"] for bar in api.get("/api/bars/IBM").json()["bars"]]
+    start, *between, end = closes[10:20]
+    found = api.get("/api/bars/IBM", params={"from": start, "to": end}).json()["bars"]
+    assert [bar["closed_at"] for bar in found] == [*between, end]
+    assert api.get("/api/bars/IBM", params={"from": end, "to": end}).json()["bars"] == []
+
+
+def test_bars_when_a_zone_is_given_are_the_same(api: httpx.Client) -> None:
+    utc = api.get("/api/bars/GOOG", params={"to": "2008-06-02T20:00:00Z"}).json()["bars"]
+    assert utc == api.get("/api/bars/GOOG", params={"to": "2008-06-02T16:00:00-04:00"}).json()["bars"]
+    assert utc[-1]["closed_at"] == "2008-06-02T20:00:00Z"
+
+
+def test_agents_when_they_are_listed_say_what_they_do(api: httpx.Client) -> None:
+    agents = {agent["name"]: agent for agent in api.get("/api/agents").json()["agents"]}
+    assert agents["market_analyst"]["reacts_to"] == ["market.data.received", "trade.requested"]
+    assert agents["risk_manager"]["votes_in"] == ["trade"]
+    assert "AAPL" in agents["market_analyst"]["views_on"]
+    assert agents["consensus"]["votes_in"] == []
+
+
+def test_view_when_an_agent_has_one_is_the_event_as_of_then(api: httpx.Client) -> None:
+    now = api.get("/api/agents/market_analyst/views/AAPL").json()
+    then = api.get("/api/agents/market_analyst/views/AAPL?as_of=2008-06-01T00:00:00Z").json()
+    assert now["type"] == then["type"] == "analysis.completed"
+    assert then["time"] <= "2008-06-01T00:00:00Z" < now["time"]
+    assert api.get(f"/api/events/{then['id']}").json() == then
+
+
+def test_topology_when_it_is_read_is_the_file(api: httpx.Client) -> None:
+    assert api.get("/api/topology").json() == json.loads((ROOT / "infra" / "topology.json").read_text("utf-8"))
+
+
+def test_schemas_when_they_are_read_are_one_per_type(api: httpx.Client) -> None:
+    schemas = api.get("/api/schemas").json()["schemas"]
+    kinds = {event["type"] for event in api.get("/api/events?limit=500").json()["events"]}
+    assert kinds <= schemas.keys()
+    for kind, schema in schemas.items():
+        assert api.get(f"/api/schemas/{kind}").json() == schema
+        assert schema["properties"]["type"]["const"] == kind
+
+
+def test_health_when_all_answers_is_ready(api: httpx.Client) -> None:
+    response = api.get("/api/health")
+    health = response.json()
+    assert response.status_code == 200
+    assert (health["status"], health["problems"]) == ("ready", [])
+    assert health["feed"] == "recorded"
+    assert health["pace"] == 86_400
+    assert health["desk_time"] > "2008-09-11"
+    assert health["dead_letters"] == 0
+    assert {"market", "news", "positions"} == health["ticks"].keys()
+    assert "events/consensus" in health["backlog"]
+
+
+def test_health_when_the_store_is_broken_is_unavailable_until_it_is_mended(tmp_path: Path) -> None:
+    with DeskProcess(tmp_path) as desk, desk.client() as client:
+        assert client.get("/api/health").status_code == 200
+        _rename(desk.file, "events", "broken")
+        response = client.get("/api/health")
+        assert response.status_code == 503
+        assert response.json()["status"] == "unavailable"
+        assert [problem.split(":")[0] for problem in response.json()["problems"]] == ["store"]
+        trade = client.post("/api/trades", json={"symbol": "AAPL", "side": "buy", "quantity": 1})
+        refused(trade, 503)
+        assert int(trade.headers["retry-after"]) > 0
+        _rename(desk.file, "broken", "events")
+        assert client.get("/api/health").status_code == 200
+        again = client.post("/api/trades", json={"symbol": "AAPL", "side": "buy", "quantity": 1})
+        assert again.status_code == 202
+
+
+def _rename(file: Path, table: str, name: str) -> None:
+    # Its writers hold the file now and then.
+    with closing(sqlite3.connect(file, timeout=10, isolation_level=None)) as other:
+        other.execute(f"ALTER TABLE {table} RENAME TO {name}")
+    time.sleep(0.05)

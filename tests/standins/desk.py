@@ -1,0 +1,220 @@
+"""A desk in memory: the real runtime and adapters, a clock that a test moves, and failures where it wants them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import count
+
+from shared.agents import market_analyst, risk_manager, sentiment_tracker
+from shared.agents.market_analyst import AnalystDeps, AnalystState
+from shared.agents.own_state import OwnState
+from shared.agents.registry import STATES, handlers
+from shared.agents.risk_manager import RiskDeps, RiskLimits
+from shared.agents.sentiment_tracker import SentimentDeps, SentimentState
+from shared.agents.step import CONSENSUS, StepDeps
+from shared.bus.in_memory import InMemoryEventBus
+from shared.bus.port import Delivery, Message
+from shared.bus.topology import Topology
+from shared.clock import Clock, ManualClock
+from shared.events.catalogue import decode
+from shared.events.emit import Emit
+from shared.events.envelope import Event
+from shared.projections.bar import BarHistory
+from shared.projections.in_memory import InMemoryProjectionStore
+from shared.projections.portfolio import Portfolios
+from shared.projections.projector import Projector
+from shared.runtime import Received, Role, Runtime
+from shared.settlement.stepwise import StepwiseSettlement
+from shared.store.in_memory import InMemoryEventStore
+from shared.store.port import Commit, EventStore, Filter, Snapshot
+from shared.watchlist import Watchlist
+from tests.builders import CLOSE, HOUR
+
+type Reader = Callable[[Received], Awaitable[None]]
+
+POINTS = (
+    "before receipt",
+    "before snapshot",
+    "before commit",
+    "after commit",
+    "before append",
+    "after append",
+    "before publish",
+    "after publish",
+)
+"""Where a process can die or a service fail while a message is handled, in order."""
+
+
+class Crash(BaseException):
+    """The process dies here; nothing in the program catches it."""
+
+
+class Faults:
+    """Fails at chosen points, each given as its name and the how-manieth time it is passed."""
+
+    def __init__(self, plan: Mapping[tuple[str, int], BaseException] | None = None) -> None:
+        self._plan = dict(plan or {})
+        self.passed: Counter[str] = Counter()
+
+    def stop(self) -> None:
+        """Fail no more, so that a test can look at what came of it."""
+        self._plan.clear()
+
+    def reach(self, point: str) -> None:
+        """Pass a point, or fail there."""
+        self.passed[point] += 1
+        if error := self._plan.pop((point, self.passed[point]), None):
+            raise error
+
+
+class FaultyEventStore(InMemoryEventStore):
+    """Fails where it is told."""
+
+    def __init__(self, faults: Faults) -> None:
+        super().__init__()
+        self._faults = faults
+
+    async def append(self, events: Sequence[Event]) -> list[Event]:
+        """Add events to the log."""
+        self._faults.reach("before append")
+        fresh = await super().append(events)
+        self._faults.reach("after append")
+        return fresh
+
+    async def snapshot(self, agent: str, stream: str) -> Snapshot | None:
+        """Give an agent's state."""
+        self._faults.reach("before snapshot")
+        return await super().snapshot(agent, stream)
+
+    async def receipt(self, agent: str, stream: str, event_id: str) -> tuple[Emit, ...] | None:
+        """Give what the agent emitted."""
+        self._faults.reach("before receipt")
+        return await super().receipt(agent, stream, event_id)
+
+    async def commit(self, commit: Commit) -> None:
+        """Store snapshot and receipt."""
+        self._faults.reach("before commit")
+        await super().commit(commit)
+        self._faults.reach("after commit")
+
+
+class FaultyEventBus(InMemoryEventBus):
+    """Fails where it is told, and remembers what was published."""
+
+    def __init__(self, topology: Topology, clock: Clock, faults: Faults, monotonic: Callable[[], float]) -> None:
+        super().__init__(topology, clock, monotonic)
+        self._faults = faults
+        self.published: list[Message] = []
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Hand the messages over."""
+        self._faults.reach("before publish")
+        await super().publish(messages)
+        self.published.extend(messages)
+        self._faults.reach("after publish")
+
+
+class MemoryDesk:
+    """Store, bus, clock and runtime in one process, and a host that hands messages out one after another.
+
+    Parameters
+    ----------
+    roles : mapping of str to Role
+        The agents.
+    duplicates_seen : bool
+        Whether the bus drops a message id that it has seen; otherwise every republication is delivered.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        roles: Mapping[str, Role],
+        *,
+        faults: Faults | None = None,
+        store: EventStore | None = None,
+        duplicates_seen: bool = True,
+        pace: float = 1.0,
+    ) -> None:
+        self.faults = faults or Faults()
+        self.clock = ManualClock(CLOSE, pace)
+        self.store = store or FaultyEventStore(self.faults)
+        window = {} if duplicates_seen else {"duplicate_detection_seconds": 1e-9}
+        monotonic = map((1e-6).__mul__, count())
+        self.bus = FaultyEventBus(topology.model_copy(update=window), self.clock, self.faults, lambda: next(monotonic))
+        self.runtime = Runtime(self.store, self.bus, StepwiseSettlement(self.store, self.bus), self.clock, roles)
+        self.readers: dict[str, Reader] = {}
+
+    async def log(self) -> list[Event]:
+        """Give what is in the log, in order."""
+        return [decode(body) for body in (await self.store.page(Filter(), "", 10_000)).events]
+
+    async def take(self, subscription: str) -> Delivery | None:
+        """Lock the next message of a subscription, or give None when none is ready."""
+        try:
+            async with asyncio.timeout(0):
+                return await self.bus.receive(subscription)
+        except TimeoutError:
+            return None
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Let the subscription's reader handle a message, without settling it."""
+        await self.readers[delivery.subscription](received(delivery.message, delivery.delivery_count))
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Handle a message, then complete it, or give it back where that failed."""
+        try:
+            await self.handle(delivery)
+        except (Exception, Crash) as error:  # noqa: BLE001 - as a host does, whatever it was
+            await self.bus.abandon(delivery, repr(error))
+        else:
+            await self.bus.complete(delivery)
+
+    async def run(self) -> None:
+        """Hand out messages, and let time pass for those that are scheduled, until no reader has any left."""
+        while any(waiting for name, waiting in (await self.bus.backlog()).items() if name in self.readers):
+            found = [await self.take(subscription) for subscription in self.readers]
+            for delivery in filter(None, found):
+                await self.deliver(delivery)
+            if not any(found):
+                self.clock.advance(HOUR)
+
+
+def received(message: Message, delivery_count: int = 1) -> Received:
+    """Give a message as a trigger hands it over."""
+    return Received(
+        message_id=message.message_id,
+        subject=message.subject,
+        body=message.body,
+        delivery_count=delivery_count,
+        topic=message.topic,
+        session_id=message.session_id,
+        correlation_id=message.correlation_id,
+    )
+
+
+def an_agent_desk(
+    topology: Topology, symbols: tuple[str, ...] = ("AAPL", "IBM"), *, duplicates_seen: bool = True
+) -> MemoryDesk:
+    """Give a desk with the real agents and the projector, wired to the topology's subscriptions by their names."""
+    store, projections, clock = InMemoryEventStore(), InMemoryProjectionStore(), ManualClock(CLOSE)
+    bars, portfolios = BarHistory(projections, "1Day"), Portfolios(projections, store)
+    deps: dict[str, object] = {
+        market_analyst.NAME: AnalystDeps(bars, OwnState(store, market_analyst.NAME, AnalystState), Watchlist(symbols)),
+        risk_manager.NAME: RiskDeps(bars, portfolios, RiskLimits(max_weight=0.4, max_var_95=0.05)),
+        sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
+        CONSENSUS: StepDeps(pace=clock.pace, patience_seconds=30),
+    }
+    roles = {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}
+    desk = MemoryDesk(topology, roles, store=store, duplicates_seen=duplicates_seen)
+    projector = Projector(projections, store)
+    for topic in topology.topics:
+        for subscription in topic.subscriptions:
+            desk.readers[f"{topic.name}/{subscription.name}"] = _reader(desk.runtime, projector, subscription.name)
+    return desk
+
+
+def _reader(runtime: Runtime, projector: Projector, subscription: str) -> Reader:
+    agent = subscription.replace("-", "_")
+    if agent == "projector":
+        return lambda message: runtime.fold(message, agent, projector.project)
+    return lambda message: runtime.handle(message, agent)

@@ -1,0 +1,247 @@
+"""The catalogue: each event type survives its JSON, refuses what its schema does not know, and has a schema."""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from fastapi.openapi.models import Schema
+
+from shared.errors import InvalidError
+from shared.events.catalogue import EVENTS, decode, schemas
+from shared.events.envelope import Event
+from shared.events.market import Analysis, AnalysisCompleted
+from shared.events.news import HeadlineScore, Sentiment, SentimentScored
+from shared.events.portfolio import RiskAssessed, RiskAssessment, RiskBreach
+from shared.events.step import Failure, StepFailed
+from shared.events.trade import Consensus, ConsensusReached, Evidence, Opinion, OpinionFormed, Vote
+from tests.builders import CLOSE, a_bar, a_deadline, a_headline, a_portfolio, a_trade_request, an_opinion, market_data
+
+REQUEST = a_trade_request(portfolio="main")
+
+type Path = tuple[str | int, ...]
+
+EVIDENCE = (Evidence(name="close", value=1.5, unit="USD", event="e-1"), Evidence(name="headline", value="Up"))
+VOTES = (
+    Vote(agent="a", opinion="o-1", stance=0.1, confidence=0.2, weight=1, veto="no"),
+    Vote(agent="b", opinion="o-2", stance=0, confidence=0, weight=1, abstained="no data"),
+)
+FULL: tuple[Event, ...] = (
+    market_data(a_bar("AAPL", open=99.5), a_bar("IBM")),
+    a_headline(summary="With more of it.", symbols=("AAPL", "BRK.B")),
+    a_portfolio(holdings={"AAPL": 1.5, "IBM": 2.0}),
+    REQUEST,
+    an_opinion(REQUEST, veto="too heavy"),
+    a_deadline(REQUEST),
+    OpinionFormed.caused_by(
+        REQUEST,
+        source="a",
+        data=Opinion(
+            step="trade", trigger="t", agent="a", stance=0.1, confidence=0.3, rationale="Up.", evidence=EVIDENCE
+        ),
+    ),
+    AnalysisCompleted.caused_by(
+        market_data(),
+        source="market_analyst",
+        data=Analysis(
+            symbol="AAPL",
+            closed_at=CLOSE,
+            close=1 / 3,
+            trend="up",
+            view=0.1,
+            confidence=0.9,
+            indicators={"rsi_14": 2 / 3},
+            moved_by=("rsi_14",),
+        ),
+    ),
+    SentimentScored.caused_by(
+        a_headline(),
+        source="sentiment_tracker",
+        data=Sentiment(
+            symbol="AAPL",
+            score=-0.1,
+            confidence=0.3,
+            weight=1.7,
+            half_life_hours=72,
+            headlines=(HeadlineScore(event="n-1", headline="Up ✓ 😀", score=0.5, weight=0.7),),
+        ),
+    ),
+    RiskAssessed.caused_by(
+        a_portfolio(),
+        source="risk_manager",
+        data=RiskAssessment(
+            portfolio="main",
+            value=1e6 / 7,
+            weights={"AAPL": 0.4},
+            measures={"ewma_var_95": 1e-300},
+            observations=250,
+            prices_as_of=CLOSE,
+            breaches=(RiskBreach(limit="max_weight:AAPL", value=0.4, allowed=0.3),),
+            unpriced=("XYZ",),
+        ),
+    ),
+    ConsensusReached.caused_by(
+        REQUEST,
+        source="consensus",
+        data=Consensus(
+            step="trade",
+            trigger=REQUEST.id,
+            decision="rejected",
+            score=0.1,
+            dispersion=0.2,
+            closed_by="deadline",
+            votes=VOTES,
+            vetoes=("no",),
+            dissent=("a",),
+            missing=("c",),
+            explanation="Rejected.",
+            decided_at=CLOSE,
+        ),
+    ),
+    StepFailed.first(
+        id="f-1",
+        source="risk_manager",
+        stream="failure-risk_manager",
+        time=CLOSE,
+        data=Failure(
+            agent="risk_manager", reason="", message_id="", subject="", payload="\x00{", encoding="utf-8", attempts=1
+        ),
+    ),
+)
+LEAST: tuple[Event, ...] = (
+    a_headline(symbols=()),
+    a_portfolio(holdings={}, cash=0),
+    a_trade_request(),
+    RiskAssessed.caused_by(
+        a_portfolio(),
+        source="risk_manager",
+        data=RiskAssessment(portfolio="main", value=0, weights={}, measures={}, observations=0, breaches=()),
+    ),
+)
+FREE_KEYS = {"indicators", "weights", "measures"}
+each_event = pytest.mark.parametrize("event", [*FULL, *LEAST], ids=lambda event: event.type)
+
+
+def document(event: Event) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(event.json_bytes)
+    return found
+
+
+def parts(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Give every part of a JSON document with the path to it."""
+    yield path, node
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in items:
+        yield from parts(child, (*path, key))
+
+
+def altered(whole: dict[str, Any], path: Path, value: Any) -> str:
+    """Give a document's JSON with one part replaced."""
+    copy = deepcopy(whole)
+    node = copy
+    for key in path[:-1]:
+        node = node[key]  # type: ignore[index]
+    node[path[-1]] = value  # type: ignore[index]
+    return json.dumps(copy)
+
+
+def test_examples_when_counted_cover_every_type() -> None:
+    assert {event.type for event in FULL} == set(EVENTS)
+
+
+@each_event
+def test_event_when_written_and_read_is_the_same(event: Event) -> None:
+    read = decode(event.json_bytes, event.type)
+    assert read == event
+    assert type(read) is type(event) is EVENTS[event.type]
+    assert read.json_bytes == event.json_bytes
+    assert decode(event.json_bytes.decode()) == event
+
+
+@each_event
+def test_event_when_it_has_an_unknown_field_anywhere_is_refused(event: Event) -> None:
+    whole = document(event)
+    models = [path for path, node in parts(whole) if isinstance(node, dict) and not (path and path[-1] in FREE_KEYS)]
+    assert () in models
+    assert ("data",) in models
+    for path in models:
+        with pytest.raises(InvalidError, match="unheard_of: Extra inputs"):
+            decode(altered(whole, (*path, "unheard_of"), 1))
+
+
+@each_event
+def test_event_when_a_time_has_no_zone_is_refused(event: Event) -> None:
+    whole = document(event)
+    times = [path for path, node in parts(whole) if path and (path[-1] == "time" or str(path[-1]).endswith("_at"))]
+    assert ("time",) in times
+    for path in times:
+        with pytest.raises(InvalidError, match="timezone"):
+            decode(altered(whole, path, "2008-01-02T21:00:00"))
+
+
+@each_event
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_event_when_a_number_is_not_finite_is_refused(event: Event, number: float) -> None:
+    whole = document(event)
+    for path in [path for path, node in parts(whole) if isinstance(node, int | float)]:
+        with pytest.raises(InvalidError):
+            decode(altered(whole, path, number))
+
+
+@each_event
+def test_event_when_a_field_that_its_schema_requires_is_gone_is_refused(event: Event) -> None:
+    whole, schema = document(event), schemas()[event.type]
+    required = [("data", name) for name in schema["$defs"][type(event.data).__name__]["required"]]
+    assert required
+    for _, name in [*required, *(("", name) for name in schema["required"])]:
+        parent = whole["data"] if ("data", name) in required else whole
+        kept = parent.pop(name)
+        with pytest.raises(InvalidError, match=name):
+            decode(json.dumps(whole))
+        parent[name] = kept
+    assert decode(json.dumps(whole)) == event
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_schema_when_made_is_well_formed_and_closed(name: str) -> None:
+    schema = schemas()[name]
+    definitions = schema["$defs"]
+    assert schema["properties"]["type"]["const"] == name
+    for each in (schema, *definitions.values()):
+        Schema.model_validate(each)
+        assert (each["type"], each["additionalProperties"]) == ("object", False)
+        assert set(each.get("required", ())) <= set(each["properties"])
+    references = {node for path, node in parts(schema) if path and path[-1] == "$ref"}
+    assert references <= {f"#/$defs/{definition}" for definition in definitions}
+    assert json.loads(json.dumps(schema)) == schema
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "reason"),
+    [
+        (b"", None, "not JSON"),
+        (b"\xff", None, "not JSON"),
+        (b"[]", None, "type: an event is"),
+        (b"{}", None, "type: an event is"),
+        (b'{"type": 7}', None, "type: an event is"),
+        (b'{"type": "trade.dreamt"}', None, "no event type 'trade.dreamt'"),
+        (REQUEST.json_bytes, "trade.dreamt", "no event type 'trade.dreamt'"),
+        (REQUEST.json_bytes, "news.received", "type: Input should be 'news.received'"),
+    ],
+)
+def test_body_when_it_is_no_event_is_refused_with_the_reason(body: bytes, kind: str | None, reason: str) -> None:
+    with pytest.raises(InvalidError, match=reason):
+        decode(body, kind)
+
+
+def test_refusal_when_a_value_is_wrong_does_not_repeat_it() -> None:
+    body = altered(document(REQUEST), ("data", "symbol"), "very private")
+    with pytest.raises(InvalidError, match=r"data\.symbol") as caught:
+        decode(body)
+    assert "private" not in str(caught.value)
+
+
+def test_version_when_below_one_is_refused() -> None:
+    with pytest.raises(InvalidError, match="dataschemaversion"):
+        decode(altered(document(REQUEST), ("dataschemaversion",), 0))
