@@ -1,37 +1,32 @@
 """Live market data, news and a paper account from Alpaca, over its own SDK (alpaca-py 0.44).
 
-Owns how Alpaca's answers become our models, and how patient we are with its service. The SDK signs requests and follows
-pages. What it does badly is replaced: it waits for an answer for ever, repeats a 429 or 504 three times 3 s apart, and
-stumbles over `"bars": null`. Its models are not used (`raw_data`): one odd field makes them refuse a whole batch.
+Owns how Alpaca's answers become our models. The SDK signs requests and follows pages; how patient it is with the
+service is in `alpaca_patience.py`. Its models are not used (`raw_data`): one odd field makes them refuse a whole batch.
 
 alpaca-py brings pandas and takes half a second to import; the first call does so, in its worker thread.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
-from email.utils import parsedate_to_datetime
-from functools import cached_property, partial
+from functools import cached_property
 from html import unescape
-from http import HTTPStatus
-from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
-from shared.errors import FinAgentError, InvalidError, TransientError
+from shared.errors import InvalidError, TransientError
 from shared.events.catalogue import describe
 from shared.events.envelope import Symbol
 from shared.events.market import Bar, Interval
 from shared.events.news import NewsItem
 from shared.events.portfolio import Portfolio, Position
+from shared.market.alpaca_patience import make_patient
 
 if TYPE_CHECKING:
-    from alpaca.common.rest import RESTClient
     from alpaca.data.historical import NewsClient, StockHistoricalDataClient
     from alpaca.trading.client import TradingClient
 
@@ -44,8 +39,6 @@ LENGTHS: dict[Interval, timedelta] = {
     "15Min": timedelta(minutes=15),
     "1Hour": timedelta(hours=1),
 }
-FIRST_WAIT_SECONDS = 0.2
-TRY_AGAIN = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 EDITED_WITHIN = timedelta(days=1)
 """How long after the end of a range an article may still be edited and be found: the service sorts by last edit."""
 MAX_HEADLINE, MAX_SUMMARY, MAX_SYMBOLS = 500, 5_000, 50
@@ -202,7 +195,7 @@ class AlpacaMarketSource:
         news = NewsClient(*self._credentials, raw_data=True, url_override=self._data_url)
         trading = TradingClient(*self._credentials, paper=True, raw_data=True, url_override=self._trading_url)
         for client in (stocks, news, trading):
-            _make_patient(client, *self._patience)
+            make_patient(client, *self._patience)
         return _Clients(stocks, news, trading)
 
 
@@ -210,67 +203,6 @@ class _Clients(NamedTuple):
     stocks: "StockHistoricalDataClient"
     news: "NewsClient"
     trading: "TradingClient"
-
-
-def _make_patient(client: "RESTClient", timeout_seconds: float, budget_seconds: float) -> None:
-    client._retry = 0
-    client._session.request = partial(client._session.request, timeout=timeout_seconds)  # type: ignore[method-assign]
-    client.get = partial(_get, client.get, budget_seconds)  # type: ignore[method-assign]
-
-
-def _get(get: Callable[..., Any], budget_seconds: float, path: str, data: Row | None = None) -> Any:
-    from alpaca.common.exceptions import APIError
-    from requests import RequestException
-
-    deadline, wait = monotonic() + budget_seconds, FIRST_WAIT_SECONDS
-    while True:
-        try:
-            return _nothing_as_empty(path, get(path, data))
-        except (APIError, RequestException, TransientError) as error:
-            failure, pause = _failure(path, error), max(wait, _asked_wait(error))
-            if isinstance(failure, InvalidError) or monotonic() + pause > deadline:
-                raise failure from error
-        sleep(pause)
-        wait *= 2
-
-
-def _nothing_as_empty(path: str, body: Any) -> Any:
-    pages: dict[str, tuple[str, Any]] = {"/stocks/bars": ("bars", {}), "/news": ("news", [])}
-    if path not in pages:
-        return body
-    name, empty = pages[path]
-    content = isinstance(body, dict) and (body.get(name) or empty)
-    if not isinstance(content, type(empty)):
-        raise TransientError(f"Alpaca: garbage for {path}")
-    return {**body, name: content}
-
-
-def _failure(path: str, error: Exception) -> FinAgentError:
-    status = getattr(error, "status_code", None)
-    message = f"{path}: {status or type(error).__name__} {_message(error)}"
-    if status and status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in TRY_AGAIN:
-        return InvalidError(f"Alpaca refuses {message}")
-    return TransientError(f"Alpaca is busy or away, {message}")
-
-
-def _message(error: Exception) -> str:
-    # APIError's own `message` raises where the body is not JSON.
-    try:
-        return str(json.loads(str(error))["message"])
-    except (KeyError, TypeError, ValueError):
-        return str(error)[:200]
-
-
-def _asked_wait(error: Exception) -> float:
-    response = getattr(error, "response", None)
-    headers = {} if response is None else response.headers
-    if (after := headers.get("Retry-After", "")).isdigit():
-        return float(after)
-    # Alpaca documents only when the quota is renewed; its own clock beside it tells how long that is.
-    reset, now = headers.get("X-RateLimit-Reset", ""), headers.get("Date")
-    if response is None or response.status_code != HTTPStatus.TOO_MANY_REQUESTS or not reset.isdigit() or not now:
-        return 0.0
-    return float(reset) - parsedate_to_datetime(now).timestamp()
 
 
 @contextmanager
