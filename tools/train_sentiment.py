@@ -20,7 +20,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, classification_report, f1_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from shared.quant.sentiment import MODEL_PATH, Lexicon, buckets, features, score
+from shared.quant.sentiment import MODEL_PATH, score
+from shared.quant.tone_feature import Lexicon, buckets, features
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]

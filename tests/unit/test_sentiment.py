@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from shared.errors import MissingError
 from shared.quant import sentiment
-from shared.quant.sentiment import MAX_CHARS, Tone, score
+from shared.quant.sentiment import Tone, score
+from shared.quant.tone_feature import MAX_CHARS
 
 ROOT = Path(__file__).parents[2]
 SENTENCES = Path(__file__).with_name("sentiment_sentences.csv")
