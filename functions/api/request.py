@@ -36,7 +36,6 @@ DollarsPerShare = Annotated[float, Field(strict=True, gt=0, le=1e7, allow_inf_na
 IdempotencyKey = Annotated[
     str | None,
     Header(
-        min_length=1,
         max_length=200,
         pattern=r"^[!-~]+$",
         description="Names the request, so that a retry repeats nothing; with other content it is refused.",

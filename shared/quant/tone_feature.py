@@ -1,8 +1,8 @@
 """What the tone of a text is read from: the names of its features.
 
 Owns how a headline is cleaned and taken apart: events and their order ("profit fell", "loss narrowed"), word grams and
-character grams. A text is untrusted: it is only ever counted, never run, stored or echoed, and all that is read of it is
-bounded by `MAX_CHARS`.
+character grams. A text is untrusted: it is only ever counted, never run, stored or echoed, and all that is read of it
+is bounded by `MAX_CHARS`.
 """
 
 import html

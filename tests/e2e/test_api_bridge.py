@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import azure.functions as func
@@ -11,7 +12,7 @@ import function_app
 from local.registration import Registered, registrations
 from shared.events.trade import Consensus, ConsensusReached, TradeRequested, Vote
 from shared.wiring import desk
-from tests.builders import an_opinion
+from tests.builders import a_bar, an_opinion, market_data
 
 SITE = "https://desk.example.azurewebsites.net"
 TRADE = {"symbol": "AAPL", "side": "buy", "quantity": 1}
@@ -140,6 +141,15 @@ async def test_trade_when_a_vote_comes_after_the_consensus_shows_it_as_late(func
     }
     assert trade["state"] == "decided"
     assert trade["consensus"]["missing"] == ["risk_manager"]
+
+
+async def test_bars_when_one_was_corrected_later_are_as_they_were_known(function: Registered) -> None:
+    close = datetime(2007, 12, 3, 21, tzinfo=UTC)
+    for price, known_at in ((100.0, close), (101.0, close + timedelta(days=2))):
+        await desk().projector.project(market_data(a_bar(close=price, closed_at=close), time=known_at))
+    for day, expected in (("2007-12-04", 100.0), ("2007-12-06", 101.0)):
+        answer = await _ask(function, "GET", f"/api/bars/AAPL?as_of={day}T00:00:00Z")
+        assert [bar["close"] for bar in json.loads(answer.get_body())["bars"]] == [expected]
 
 
 async def test_trade_when_it_is_open_has_no_consensus(function: Registered) -> None:

@@ -65,7 +65,7 @@ def test_stream_when_nothing_comes_is_an_empty_batch_that_keeps_the_place(api: h
 
 def test_stream_when_the_source_has_an_id_it_goes_before_the_address(api: httpx.Client) -> None:
     second = api.get("/api/events?limit=1").json()["cursor"]
-    source = EventSource(api, "/api/stream?after=&limit=1&wait=0", last_event_id=second)
+    source = EventSource(api, "/api/stream?after=latest&limit=1&wait=0", last_event_id=second)
     source.connect()
     assert json.loads(source.events[0]) == api.get("/api/events?limit=2").json()["events"][1]
 

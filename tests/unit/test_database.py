@@ -220,10 +220,11 @@ async def test_group_when_one_unit_meets_a_failing_disk_is_undone_and_the_writer
         raise sqlite3.OperationalError("disk I/O error")
 
     with held(database):
-        writes = [database.submit(insert(1)), database.submit(work)]
+        writes = [asyncio.create_task(database.write(insert(1))), asyncio.create_task(database.write(work))]
+        await asyncio.sleep(0)
     for write in writes:
         with pytest.raises(TransientError, match="disk I/O error"):
-            await asyncio.wrap_future(write)
+            await write
     assert numbers(database) == []
     await database.write(insert(3))
     assert numbers(database) == [3]
@@ -270,7 +271,8 @@ async def test_close_when_work_is_queued_writes_it_first(path: Path) -> None:
         await asyncio.sleep(0)
         threading.Timer(0.05, release.set).start()
         database.close()
-    assert await asyncio.gather(*writes) == list(range(50))
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*writes) == list(range(50))
     with opened(path) as reopened:
         assert numbers(reopened) == list(range(50))
 

@@ -259,13 +259,6 @@ async def test_events_when_appended_but_not_published_are_published_by_the_next_
     assert desk.published == await desk.log() != []
 
 
-async def test_source_when_it_has_a_bug_fails_the_tick() -> None:
-    desk = Desk(Vendor())
-    desk.vendor.known = [None]  # type: ignore[list-item]
-    with pytest.raises(AttributeError):
-        await desk.ingest.market_tick()
-
-
 async def test_watchlist_when_it_is_long_makes_an_event_for_each_shard() -> None:
     symbols = tuple(f"S{n}" for n in range(SHARD_SIZE + 1))
     desk = Desk(Vendor(closes(*symbols, days=range(1))), symbols=symbols)
