@@ -1,0 +1,109 @@
+"""One example of every event type with all that it can hold, and of some with as little as they may."""
+
+from shared.events.envelope import Event
+from shared.events.market import Analysis, AnalysisCompleted
+from shared.events.news import HeadlineScore, Sentiment, SentimentScored
+from shared.events.portfolio import RiskAssessed, RiskAssessment, RiskBreach
+from shared.events.step import Failure, StepFailed
+from shared.events.trade import Consensus, ConsensusReached, Evidence, Opinion, OpinionFormed, Vote
+from tests.builders import CLOSE, a_bar, a_deadline, a_headline, a_portfolio, a_trade_request, an_opinion, market_data
+
+REQUEST = a_trade_request(portfolio="main")
+
+EVIDENCE = (Evidence(name="close", value=1.5, unit="USD", event="e-1"), Evidence(name="headline", value="Up"))
+VOTES = (
+    Vote(agent="a", opinion="o-1", stance=0.1, confidence=0.2, weight=1, veto="no"),
+    Vote(agent="b", opinion="o-2", stance=0, confidence=0, weight=1, abstained="no data"),
+)
+FULL: tuple[Event, ...] = (
+    market_data(a_bar("AAPL", open=99.5), a_bar("IBM")),
+    a_headline(summary="With more of it.", symbols=("AAPL", "BRK.B")),
+    a_portfolio(holdings={"AAPL": 1.5, "IBM": 2.0}),
+    REQUEST,
+    an_opinion(REQUEST, veto="too heavy"),
+    a_deadline(REQUEST),
+    OpinionFormed.caused_by(
+        REQUEST,
+        source="a",
+        data=Opinion(
+            step="trade", trigger="t", agent="a", stance=0.1, confidence=0.3, rationale="Up.", evidence=EVIDENCE
+        ),
+    ),
+    AnalysisCompleted.caused_by(
+        market_data(),
+        source="market_analyst",
+        data=Analysis(
+            symbol="AAPL",
+            closed_at=CLOSE,
+            close=1 / 3,
+            trend="up",
+            view=0.1,
+            confidence=0.9,
+            indicators={"rsi_14": 2 / 3},
+            moved_by=("rsi_14",),
+        ),
+    ),
+    SentimentScored.caused_by(
+        a_headline(),
+        source="sentiment_tracker",
+        data=Sentiment(
+            symbol="AAPL",
+            score=-0.1,
+            confidence=0.3,
+            weight=1.7,
+            half_life_hours=72,
+            headlines=(HeadlineScore(event="n-1", headline="Up ✓ 😀", score=0.5, weight=0.7),),
+        ),
+    ),
+    RiskAssessed.caused_by(
+        a_portfolio(),
+        source="risk_manager",
+        data=RiskAssessment(
+            portfolio="main",
+            value=1e6 / 7,
+            weights={"AAPL": 0.4},
+            measures={"ewma_var_95": 1e-300},
+            observations=250,
+            prices_as_of=CLOSE,
+            breaches=(RiskBreach(limit="max_weight:AAPL", value=0.4, allowed=0.3),),
+            unpriced=("XYZ",),
+        ),
+    ),
+    ConsensusReached.caused_by(
+        REQUEST,
+        source="consensus",
+        data=Consensus(
+            step="trade",
+            trigger=REQUEST.id,
+            decision="rejected",
+            score=0.1,
+            dispersion=0.2,
+            closed_by="deadline",
+            votes=VOTES,
+            vetoes=("no",),
+            dissent=("a",),
+            missing=("c",),
+            explanation="Rejected.",
+            decided_at=CLOSE,
+        ),
+    ),
+    StepFailed.first(
+        id="f-1",
+        source="risk_manager",
+        stream="failure-risk_manager",
+        time=CLOSE,
+        data=Failure(
+            agent="risk_manager", reason="", message_id="", subject="", payload="\x00{", encoding="utf-8", attempts=1
+        ),
+    ),
+)
+LEAST: tuple[Event, ...] = (
+    a_headline(symbols=()),
+    a_portfolio(holdings={}, cash=0),
+    a_trade_request(),
+    RiskAssessed.caused_by(
+        a_portfolio(),
+        source="risk_manager",
+        data=RiskAssessment(portfolio="main", value=0, weights={}, measures={}, observations=0, breaches=()),
+    ),
+)
