@@ -19,6 +19,8 @@ from starlette.routing import Route
 from local.registration import Registered
 from shared.errors import InvalidError
 
+type Reads = set[asyncio.Task[func.HttpResponse]]
+
 HOST = "127.0.0.1"
 # A page of another site can have its name resolved to this machine, but it cannot change what it calls the desk.
 _NAMES = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)
@@ -28,6 +30,8 @@ MAX_ADDRESS_BYTES = 8_192
 MAX_HEADER_BYTES = 32_768
 MAX_BODY_BYTES = 4_000_000
 BODY_SECONDS = 20.0
+# How long reads may go on when the desk is told to stop; a long poll would hold it up for as long as it may wait.
+READ_DRAIN_SECONDS = 0.5
 
 
 class Refusal(HTTPException):
@@ -39,16 +43,33 @@ class Refusal(HTTPException):
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to the host, and tells when it answers."""
+    """A uvicorn server that leaves signals to the host, tells when it answers, and cuts reads short when it stops.
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    Parameters
+    ----------
+    reads : set of Task
+        The reads that are under way. A function whose task is cancelled may still answer with what there is.
+    """
+
+    def __init__(self, config: uvicorn.Config, reads: "Reads") -> None:
         super().__init__(config)
         self.answering = asyncio.Event()
+        self._reads = reads
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
         await super().startup(sockets)
         self.answering.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is under way, without waiting for what may come."""
+        cutting = asyncio.get_running_loop().call_later(READ_DRAIN_SECONDS, self._cut_reads_short)
+        await super().shutdown(sockets)
+        cutting.cancel()
+
+    def _cut_reads_short(self) -> None:
+        for read in self._reads:
+            read.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -87,8 +108,9 @@ def server(
     body_seconds : float
         How long a body may take to come in.
     """
+    reads: Reads = set()
     app = Starlette(
-        routes=[_route(function, route_prefix, body_seconds) for function in functions],
+        routes=[_route(function, route_prefix, body_seconds, reads) for function in functions],
         exception_handlers={HTTPException: _refuse},
     )
     config = uvicorn.Config(
@@ -101,17 +123,17 @@ def server(
         server_header=False,
         timeout_graceful_shutdown=drain_seconds,
     )
-    return Server(config)
+    return Server(config, reads)
 
 
-def _route(function: Registered, prefix: str, body_seconds: float) -> Route:
+def _route(function: Registered, prefix: str, body_seconds: float, reads: Reads) -> Route:
     template = str(function.trigger.get("route") or function.name).replace("{*path}", "{path:path}")
     path = "/" + "/".join(part for part in (prefix.strip("/"), template) if part)
     methods = [str(getattr(method, "value", method)) for method in function.trigger.get("methods", ("GET", "POST"))]
-    return Route(path, _endpoint(function, body_seconds), methods=methods)
+    return Route(path, _endpoint(function, body_seconds, reads), methods=methods)
 
 
-def _endpoint(function: Registered, body_seconds: float) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(function: Registered, body_seconds: float, reads: Reads) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         address, headers = _address(request), _headers(request)
         incoming = func.HttpRequest(
@@ -122,9 +144,20 @@ def _endpoint(function: Registered, body_seconds: float) -> Callable[[Request], 
             route_params=dict(request.path_params),
             body=await _body(request, body_seconds),
         )
-        return _response(await function.invoke(incoming, str(uuid4())), has_content=request.method != "HEAD")
+        invoking = asyncio.create_task(function.invoke(incoming, str(uuid4())))
+        if request.method in ("GET", "HEAD"):
+            reads.add(invoking)
+            invoking.add_done_callback(reads.discard)
+        return _response(await _finished(invoking), has_content=request.method != "HEAD")
 
     return endpoint
+
+
+async def _finished(invoking: asyncio.Task[func.HttpResponse]) -> func.HttpResponse:
+    try:
+        return await invoking
+    except asyncio.CancelledError as error:  # the server cancels what holds it up when it stops, and nothing else does
+        raise HTTPException(503, "this desk is about to stop", {"Retry-After": "1"}) from error
 
 
 def _address(request: Request) -> str:

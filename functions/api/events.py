@@ -1,5 +1,6 @@
 """Events over HTTP: pages behind a cursor, a long poll, and the same pages framed for an EventSource."""
 
+import asyncio
 import hashlib
 from typing import Annotated
 
@@ -127,9 +128,16 @@ def _names(if_none_match: str, etag: str) -> bool:
     return etag in tags or "*" in tags
 
 
-async def _page(wanted: Filter, after: str, field: str, limit: int, wait: float) -> Page:
+async def _when_there_is_one(wanted: Filter, after: str, limit: int, wait: float) -> Page:
     try:
         return await desk().queries.events(wanted, after, limit, wait)
+    except asyncio.CancelledError:  # the host stops: an EventSource would take any answer but this for the end
+        return await desk().queries.events(wanted, after, limit)
+
+
+async def _page(wanted: Filter, after: str, field: str, limit: int, wait: float) -> Page:
+    try:
+        return await _when_there_is_one(wanted, after, limit, wait)
     except InvalidError as error:
         raise FieldError(field, str(error).removeprefix("after: "), 400) from error
     except MissingError as error:

@@ -4,11 +4,13 @@ The queues live in memory; the file is what they are rebuilt from after a crash.
 is lost, the message comes again and its receipt answers it.
 """
 
+import asyncio
 import logging
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,6 +19,7 @@ from shared.bus.port import DeadLetter, Delivery, Message
 from shared.bus.queue import Entry
 from shared.bus.topology import Topology
 from shared.clock import Clock, wall_seconds
+from shared.errors import TransientError
 from shared.sqlite import Database, from_microseconds, to_microseconds
 
 logger = logging.getLogger(__name__)
@@ -75,6 +78,7 @@ class SqliteEventBus(InMemoryEventBus):
         self._wall_seconds = wall_seconds
         self._outstanding: dict[int, int] = {}
         self._published = 0
+        self._restored = 0
         self._restore()
 
     async def publish(self, messages: Sequence[Message]) -> None:
@@ -95,10 +99,14 @@ class SqliteEventBus(InMemoryEventBus):
     async def receive(self, subscription: str) -> Delivery:
         """Wait for the next message, lock it and note the delivery, so that a message that kills hosts is given up."""
         delivery = await super().receive(subscription)
-        self._execute(
+        noted = self._execute(
             "UPDATE deliveries SET delivery_count = ? WHERE sequence = ? AND subscription = ?",
             (delivery.delivery_count, delivery.sequence, subscription),
         )
+        if delivery.sequence <= self._restored:
+            # It may be what killed the process before, and too fast to be counted: not again.
+            with suppress(TransientError):
+                await asyncio.wrap_future(noted)
         return delivery
 
     async def complete(self, delivery: Delivery) -> None:
@@ -123,9 +131,10 @@ class SqliteEventBus(InMemoryEventBus):
     def _count(self, entry: Entry) -> None:
         self._outstanding[entry.sequence] = self._outstanding.get(entry.sequence, 0) + 1
 
-    def _execute(self, sql: str, parameters: tuple[object, ...]) -> None:
+    def _execute(self, sql: str, parameters: tuple[object, ...]) -> Future[int]:
         done = self._database.submit(lambda connection: connection.execute(sql, parameters).rowcount)
         done.add_done_callback(_report)
+        return done
 
     def _write_message(
         self, connection: sqlite3.Connection, message: Message, now: datetime
@@ -163,6 +172,7 @@ class SqliteEventBus(InMemoryEventBus):
             " ORDER BY sequence, subscription"
         )
         for *columns, enqueued_at, sequence, subscription, count, dead_reason in rows:
+            self._restored = sequence
             message = _message(columns)
             entry = Entry(sequence, message, from_microseconds(enqueued_at), count)
             if subscription not in self._queues:

@@ -16,7 +16,6 @@ pytest.register_assert_rewrite(
             "event_store_log",
             "event_store_commit",
             "settlement",
-            "settlement_bench",
             "projection_store",
         )
     )

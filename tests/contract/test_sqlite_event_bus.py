@@ -148,17 +148,26 @@ async def test_held_message_when_the_process_dies_comes_again_with_its_count(tmp
         assert (await take(bus, ANALYST)).delivery_count == 3
 
 
-async def test_message_when_it_kills_every_process_is_given_up(tmp_path: Path) -> None:
+async def test_message_when_it_kills_every_process_at_once_is_given_up(tmp_path: Path) -> None:
     times, folder = Times(), tmp_path
     async with opened(folder, times) as (bus, _):
         await bus.publish([a_message("deadly"), a_message("good")])
     for _ in range(MOST_DELIVERIES):
         async with opened(folder, times) as (bus, database):
             assert await take_id(bus, ANALYST) == "deadly"
-            folder = await crash_image(database)
+            folder = copy_of(database)
     async with opened(folder, times) as (bus, _):
         assert await take_id(bus, ANALYST) == "good"
         assert [letter.delivery_count for letter in await bus.dead_letters()] == [MOST_DELIVERIES]
+
+
+async def test_restored_message_when_its_count_cannot_be_written_is_handed_out_all_the_same(tmp_path: Path) -> None:
+    times = Times()
+    async with opened(tmp_path, times) as (bus, _):
+        await bus.publish([a_message()])
+    async with opened(tmp_path, times) as (bus, database):
+        await database.write(lambda connection: connection.execute("PRAGMA query_only = ON").fetchall())
+        assert (await take(bus, ANALYST)).delivery_count == 1
 
 
 @pytest.mark.parametrize("lapse_seconds", [0.0, LOCK_SECONDS + 1], ids=["abandoned", "lapsed"])

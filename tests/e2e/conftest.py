@@ -20,10 +20,13 @@ READY_SECONDS = 60
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskProcess]:
     """Give a desk that has read its history, at a day a second."""
-    with DeskProcess(tmp_path_factory.mktemp("api"), FINAGENT_START=START, FINAGENT_SPEED="86400") as running:
-        with _watched(running), running.client() as client:
-            _wait_for_history(client)
-            yield running
+    with (
+        DeskProcess(tmp_path_factory.mktemp("api"), FINAGENT_START=START, FINAGENT_SPEED="86400") as running,
+        _watched(running),
+        running.client() as client,
+    ):
+        _wait_for_history(client)
+        yield running
 
 
 @pytest.fixture(scope="session")

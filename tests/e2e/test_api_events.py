@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -132,6 +133,19 @@ def test_long_polls_when_many_are_open_leave_the_desk_answering(desk: DeskProces
         assert time.monotonic() - asked < 2
         put = api.put("/api/portfolios/crowd", json={"cash": 1}).json()
         assert {page["events"][0]["id"] for page in (each.result() for each in polls)} == {put["event"]}
+
+
+@pytest.mark.parametrize("path", ["/api/events", "/api/stream"])
+def test_long_poll_when_the_desk_stops_is_answered_and_does_not_hold_it_up(tmp_path: Path, path: str) -> None:
+    with DeskProcess(tmp_path) as desk, desk.client() as client, ThreadPoolExecutor(1) as pool:
+        polling = pool.submit(client.get, f"{path}?after=latest&stream=portfolio-nobody&wait=25")
+        time.sleep(0.5)
+        asked = time.monotonic()
+        assert desk.stop() == 0
+        assert time.monotonic() - asked < 8
+        answer = polling.result()
+    assert answer.status_code == 200
+    assert "cursor" in answer.text if path == "/api/events" else "id: " in answer.text
 
 
 def test_etag_when_the_page_is_known_saves_the_content(api: httpx.Client) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 import azure.functions as func
@@ -15,6 +15,8 @@ from local import web
 from local.registration import Registered
 from tests.e2e.process import DeskProcess
 from tests.e2e.refusal import refused
+
+type Call = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 POST = b"POST /api/trades HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 GET = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n"
@@ -129,12 +131,17 @@ async def _echo(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(json.dumps(seen))
 
 
+async def _slow(req: func.HttpRequest) -> func.HttpResponse:
+    await asyncio.sleep(2)
+    return func.HttpResponse(req.method)
+
+
 @asynccontextmanager
-async def _served(body_seconds: float = 5.0) -> AsyncIterator[int]:
+async def _served(call: Call = _echo, body_seconds: float = 5.0) -> AsyncIterator[int]:
     trigger = {"type": "httpTrigger", "route": "{*path}", "methods": ["GET", "POST", "HEAD"]}
-    function = Registered("echo", trigger, "req", _echo, wants_context=False)
+    function = Registered("echo", trigger, "req", call, wants_context=False)
     listener = web.bind(0)
-    server = web.server([function], "", 1, body_seconds)
+    server = web.server([function], "", 5, body_seconds)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     await server.answering.wait()
     try:
@@ -197,6 +204,16 @@ async def test_server_when_a_sender_goes_away_has_nothing_to_complain_of(caplog:
         await asyncio.wait_for(reader.read(), 5)
         writer.close()
     assert [record.message for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
+
+
+async def test_server_when_it_stops_gives_up_reads_but_finishes_writes() -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        async with _served(_slow) as port:
+            url = f"http://127.0.0.1:{port}/"
+            reading, writing = (asyncio.create_task(client.request(method, url)) for method in ("GET", "POST"))
+            await asyncio.sleep(0.2)
+        refused(await reading, 503)
+        assert (await writing).status_code == 200
 
 
 async def test_server_when_it_answers_sends_at_once() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clock import Clock, FeedClock, ManualClock, WallClock, after, wall_seconds_until
+from shared.clock import Clock, FeedClock, ManualClock, WallClock, after, wall_seconds, wall_seconds_until
 from tests.builders import CLOSE, HOUR, MINUTE
 
 PACES = st.floats(min_value=0.01, max_value=100_000)
@@ -19,6 +19,11 @@ def test_wall_clock_when_read_gives_the_wall_time_in_utc() -> None:
     assert before <= now <= datetime.now(UTC)
     assert now.tzinfo is UTC
     assert WallClock().pace == 1.0
+
+
+def test_wall_seconds_when_read_are_those_of_the_wall_clock() -> None:
+    before = time.time()
+    assert before <= wall_seconds() <= time.time()
 
 
 @pytest.mark.parametrize("pace", [0.5, 1.0, 3_600.0])

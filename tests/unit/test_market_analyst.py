@@ -199,7 +199,7 @@ async def test_bar_when_it_comes_twice_says_nothing_new() -> None:
     desk, events = Desk(), days(waves(60))
     await desk.take(events)
     state, said = desk.state, list(desk.said)
-    await desk.handle(events[-1])
+    await desk.handle(market_data(*events[-1].data.bars, id="again", time=day(60)))
     assert desk.state == state
     await desk.handle(events[20])
     assert desk.said == said
@@ -249,9 +249,8 @@ async def test_judgment_when_the_snapshot_is_ahead_is_that_of_the_trades_time() 
     now, later = Desk(), Desk()
     await now.take(events[:60])
     await later.take(events)
-    expected = await now.judge(time=day(59) + HOUR)
-    assert (await later.judge(time=day(59) + HOUR)).stance == expected.stance
-    assert (await later.judge(time=day(89) + HOUR)).stance != expected.stance
+    expected = await now.judge(time=day(59))
+    assert (await later.judge(time=day(59))).stance == expected.stance != (await later.judge(time=day(89))).stance
 
 
 async def test_judgment_when_the_snapshot_is_behind_reads_the_history() -> None:

@@ -165,6 +165,7 @@ async def test_view_when_a_late_bar_changes_it_is_not_dated_before_what_it_knows
         await desk.project(*(emit.event for emit in decision.emits))
     events = [decode(body) for body in [await desk.views.latest("market_analyst", "AAPL", CLOSE + 99 * DAY)] if body]
     assert [event.causationid for event in events] == [late.id]
+    assert [event.time for event in events] == [CLOSE + 59 * DAY]
     early = await desk.views.latest("market_analyst", "AAPL", CLOSE + 57 * DAY)
     assert early is not None
     assert decode(early).data.closed_at <= CLOSE + 57 * DAY

@@ -158,6 +158,7 @@ GARBAGE = {
     "empty": (b"", "trade.requested", "body"),
     "not an event": (b"[1, 2]", "", "type"),
     "unknown type": (b'{"type": "trade.dreamt"}', "", "trade.dreamt"),
+    "1 MB of an unknown type": (b'{"type": "%s"}' % (b"a" * 1_000_000), "", "no event type"),
     "unknown subject": (MESSAGE.body, "trade.dreamt", "trade.dreamt"),
     "missing field": (b'{"type": "trade.requested"}', "trade.requested", "data"),
     "unknown field": (MESSAGE.body.replace(b'"symbol"', b'"cymbal"'), "trade.requested", "data.cymbal"),

@@ -192,12 +192,13 @@ async def test_commit_when_the_snapshot_changed_runs_the_handler_on_the_newer_st
     assert [event.id for event in await desk.log()] == [OPINION.id]
 
 
-async def test_commit_when_somebody_else_decided_the_event_emits_their_decision() -> None:
+@pytest.mark.parametrize("state", [b'{"ids": ["theirs"]}', None], ids=["with a state", "without"])
+async def test_commit_when_somebody_else_decided_the_event_emits_their_decision(state: bytes | None) -> None:
     theirs = an_opinion(REQUEST, agent="voter", stance=-1.0)
-    rival = Commit("voter", REQUEST.stream, REQUEST.id, b'{"ids": ["theirs"]}', None, (Emit(theirs),))
+    rival = Commit("voter", REQUEST.stream, REQUEST.id, state, None, (Emit(theirs),))
     desk = a_desk(store=RivalStore(rival))
     await desk.runtime.handle(received(message_for(REQUEST)), "voter")
-    assert await seen(desk, "voter") == ["theirs"]
+    assert await seen(desk, "voter") == (["theirs"] if state else [])
     assert await desk.log() == [theirs]
 
 
