@@ -8,11 +8,9 @@ import asyncio
 import fcntl
 import logging
 import os
-import queue
 import sqlite3
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,9 +39,10 @@ def from_microseconds(count: int) -> datetime:
 @dataclass(slots=True)
 class _Job:
     work: Work[Any]
-    future: Future[Any]
     then: Callable[[Any], None] | None
-    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+    result: Any = None
+    problem: Exception | None = None
 
 
 class Database:
@@ -71,10 +70,11 @@ class Database:
             self._writer.executescript(script)
         self._reader = _connect(path)
         self._reader.execute("PRAGMA query_only = ON")
+        self._waiting: list[_Job] = []
+        self._group: list[_Job] = []
+        self._commit: Future[object] | None = None
+        self._committer = ThreadPoolExecutor(1, "sqlite-commit")
         self._closed = False
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
-        self._thread.start()
 
     async def write[T](self, work: Work[T], then: Callable[[T], None] | None = None) -> T:
         """Run `work` in a transaction and wait until it is on disk.
@@ -82,7 +82,7 @@ class Database:
         Parameters
         ----------
         work : callable
-            Takes the connection; runs in the writer's thread.
+            Takes the connection; runs on the event loop, so it must be short.
         then : callable, optional
             Runs on the event loop after the commit, even if nobody waits any more.
 
@@ -91,15 +91,18 @@ class Database:
         TransientError
             The disk is full or failing, the file is busy, or it was closed.
         """
-        return await asyncio.wrap_future(self.submit(work, then))
+        return await self.submit(work, then)
 
-    def submit[T](self, work: Work[T], then: Callable[[T], None] | None = None) -> Future[T]:
+    def submit[T](self, work: Work[T], then: Callable[[T], None] | None = None) -> "asyncio.Future[T]":
         """Queue `work` for the next group commit without waiting for it."""
-        future: Future[T] = Future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
         if self._closed:
             future.set_exception(TransientError("the store is closed"))
-        else:
-            self._jobs.put(_Job(work, future, then, asyncio.get_running_loop()))
+            return future
+        if not self._waiting and self._commit is None:
+            loop.call_soon(self._begin)
+        self._waiting.append(_Job(work, then, future))
         return future
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
@@ -116,67 +119,74 @@ class Database:
     def close(self) -> None:
         """Write what is queued, then let go of the file."""
         self._closed = True
-        self._jobs.put(None)
-        self._thread.join()
+        while self._waiting or self._commit is not None:
+            self._end()
+            self._begin()
+        self._committer.shutdown()
         self._reader.close()
         self._writer.close()
         self._lock.close()
 
-    def _run(self) -> None:
-        closing = False
-        while not closing:
-            jobs = [self._jobs.get()]
-            while not self._jobs.empty():
-                jobs.append(self._jobs.get())
-            closing = None in jobs
-            self._commit([job for job in jobs if job is not None])
+    # The statements run on the event loop, the commit, which waits for the disk, in a thread: handing each statement to
+    # a thread costs more than running it, since both threads want the interpreter.
 
-    def _commit(self, jobs: list[_Job]) -> None:
+    def _begin(self) -> None:
+        if self._commit is not None or not self._waiting:
+            return
+        self._group, self._waiting = self._waiting, []
         try:
             self._writer.execute("BEGIN IMMEDIATE")
-            outcomes = [self._attempt(job) for job in jobs]
-            self._writer.execute("COMMIT")
+            for job in self._group:
+                self._attempt(job)
         except sqlite3.Error as error:
-            self._roll_back()
-            outcomes = [(job, None, TransientError(f"the store cannot be written: {error}")) for job in jobs]
-        for loop in {job.loop for job in jobs}:
-            mine = [outcome for outcome in outcomes if outcome[0].loop is loop]
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_tell, mine)
+            self._tell(error)
+            return
+        loop = self._group[0].future.get_loop()
+        self._commit = self._committer.submit(self._writer.execute, "COMMIT")
+        self._commit.add_done_callback(lambda _: loop.is_closed() or loop.call_soon_threadsafe(self._end_and_go_on))
 
-    def _attempt(self, job: _Job) -> tuple[_Job, Any, Exception | None]:
+    def _attempt(self, job: _Job) -> None:
         self._writer.execute("SAVEPOINT work")
-        result, problem = None, None
         try:
-            result = job.work(self._writer)
+            job.result = job.work(self._writer)
         except sqlite3.OperationalError:
             raise
         except Exception as error:  # noqa: BLE001 - whoever waits for this work gets it; its group must not suffer
             self._writer.execute("ROLLBACK TO work")
-            problem = error
+            job.problem = error
         self._writer.execute("RELEASE work")
-        return job, result, problem
 
-    def _roll_back(self) -> None:
-        if self._writer.in_transaction:
+    def _end_and_go_on(self) -> None:
+        self._end()
+        self._begin()
+
+    def _end(self) -> None:
+        commit, self._commit = self._commit, None
+        if commit is not None:
+            self._tell(commit.exception())
+
+    def _tell(self, failure: BaseException | None) -> None:
+        group, self._group = self._group, []
+        if failure is not None and self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
+        for job in group:
+            problem = TransientError(f"the store cannot be written: {failure}") if failure else job.problem
+            _answer(job, problem or _follow_up(job))
 
 
-def _tell(outcomes: list[tuple[_Job, Any, Exception | None]]) -> None:
-    for job, result, failure in outcomes:
-        problem = failure or _follow_up(job, result)
-        if not job.future.set_running_or_notify_cancel():
-            continue
-        if problem is None:
-            job.future.set_result(result)
-        else:
-            job.future.set_exception(problem)
+def _answer(job: _Job, problem: Exception | None) -> None:
+    if job.future.done() or job.future.get_loop().is_closed():
+        return
+    if problem is None:
+        job.future.set_result(job.result)
+    else:
+        job.future.set_exception(problem)
 
 
-def _follow_up(job: _Job, result: Any) -> Exception | None:
+def _follow_up(job: _Job) -> Exception | None:
     try:
         if job.then is not None:
-            job.then(result)
+            job.then(job.result)
     except Exception as error:  # whoever waits for this work gets it; its group must not suffer
         logger.exception("what was written was not followed up")
         return error

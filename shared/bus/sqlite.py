@@ -9,7 +9,6 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -106,7 +105,7 @@ class SqliteEventBus(InMemoryEventBus):
         if delivery.sequence <= self._restored:
             # It may be what killed the process before, and too fast to be counted: not again.
             with suppress(TransientError):
-                await asyncio.wrap_future(noted)
+                await noted
         return delivery
 
     async def complete(self, delivery: Delivery) -> None:
@@ -131,7 +130,7 @@ class SqliteEventBus(InMemoryEventBus):
     def _count(self, entry: Entry) -> None:
         self._outstanding[entry.sequence] = self._outstanding.get(entry.sequence, 0) + 1
 
-    def _execute(self, sql: str, parameters: tuple[object, ...]) -> Future[int]:
+    def _execute(self, sql: str, parameters: tuple[object, ...]) -> "asyncio.Future[int]":
         done = self._database.submit(lambda connection: connection.execute(sql, parameters).rowcount)
         done.add_done_callback(_report)
         return done
@@ -185,7 +184,7 @@ class SqliteEventBus(InMemoryEventBus):
                 self._dead[subscription, sequence] = letter
 
 
-def _report(done: Future[int]) -> None:
+def _report(done: "asyncio.Future[int]") -> None:
     if not done.cancelled() and (problem := done.exception()) is not None:
         logger.warning("a settlement was not written and will be repeated after a restart: %s", problem)
 

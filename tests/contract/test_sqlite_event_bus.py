@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
@@ -36,6 +35,7 @@ from tests.contract.event_bus_bench import (
 )
 from tests.contract.event_bus_concurrency import cancel
 from tests.contract.event_bus_sessions import in_session
+from tests.held import held
 
 
 @asynccontextmanager
@@ -280,12 +280,10 @@ async def test_publish_when_it_has_returned_survives_a_kill(tmp_path: Path) -> N
 
 async def test_publish_when_its_caller_gives_up_waiting_still_reaches_receivers(tmp_path: Path) -> None:
     async with opened(tmp_path, Times()) as (bus, database):
-        release = threading.Event()
-        database.submit(lambda _: release.wait())
-        publishing = asyncio.create_task(bus.publish([a_message()]))
-        await asyncio.sleep(0)
-        await cancel(publishing)
-        release.set()
+        async with held(database):
+            publishing = asyncio.create_task(bus.publish([a_message()]))
+            await asyncio.sleep(0)
+            await cancel(publishing)
         assert await take_id(bus, ANALYST) == "message-1"
 
 

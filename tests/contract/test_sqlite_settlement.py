@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -42,6 +41,7 @@ from tests.contract.settlement import (
     outcome,
     redo,
 )
+from tests.held import held
 
 SCHEMAS = (sqlite_store.SCHEMA, sqlite_bus.SCHEMA)
 POINTS = ("after commit", "after append", "after publish")
@@ -134,13 +134,12 @@ async def test_decision_when_the_disk_is_full_has_left_nothing_and_can_be_repeat
 
 async def test_decision_when_its_caller_gives_up_waiting_still_reaches_readers_and_receivers(tmp_path: Path) -> None:
     async with opened(tmp_path) as (parts, database):
-        release, cursor = threading.Event(), await parts.store.end()
-        database.submit(lambda _: release.wait())
-        settling = asyncio.create_task(parts.settlement.settle(COMMIT, OUTPUTS))
-        waiting = asyncio.create_task(parts.store.wait(cursor, 60))
-        await asyncio.sleep(0)
-        await cancel(settling)
-        release.set()
+        cursor = await parts.store.end()
+        async with held(database):
+            settling = asyncio.create_task(parts.settlement.settle(COMMIT, OUTPUTS))
+            waiting = asyncio.create_task(parts.store.wait(cursor, 60))
+            await asyncio.sleep(0)
+            await cancel(settling)
         async with asyncio.timeout(5):
             await waiting
         assert (await take(parts.bus, VOTES)).message == message_for(OPINION)

@@ -8,7 +8,7 @@ from pathlib import Path
 import azure.functions as func
 import pytest
 
-import function_app
+from functions import api
 from local.registration import Registered, registrations
 from shared.events.trade import Consensus, ConsensusReached, TradeRequested, Vote
 from shared.wiring import desk
@@ -20,9 +20,11 @@ TRADE = {"symbol": "AAPL", "side": "buy", "quantity": 1}
 
 @pytest.fixture(scope="module")
 def function() -> Registered:
-    """Give the HTTP function as it is registered."""
-    found = registrations(function_app.app, {"FINAGENT_TICK": "* * * * * *"})
-    return next(each for each in found if each.trigger["type"] == "httpTrigger")
+    """Give the HTTP function as it is registered; an app of its own, since one lists its functions only once."""
+    app = func.FunctionApp()
+    app.register_functions(api.blueprint)
+    (found,) = registrations(app, {})
+    return found
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from shared.errors import InvalidError, TransientError
 from shared.sqlite import Database, Work, from_microseconds, to_microseconds
+from tests.held import held
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS numbers (number INTEGER PRIMARY KEY, text TEXT NOT NULL DEFAULT '')"
 REPOSITORY = Path(__file__).parents[2]
@@ -32,23 +33,6 @@ def database(path: Path) -> Iterator[Database]:
     database = Database(path, (SCHEMA,))
     yield database
     database.close()
-
-
-@contextmanager
-def held(database: Database) -> Iterator[threading.Event]:
-    """Keep the writer busy until the end, or the event, so that everything that is queued inside forms one group."""
-    begun, release = threading.Event(), threading.Event()
-
-    def hold(_: sqlite3.Connection) -> None:
-        begun.set()
-        release.wait(5)
-
-    database.submit(hold)
-    assert begun.wait(5)
-    try:
-        yield release
-    finally:
-        release.set()
 
 
 def insert(number: int, text: str = "") -> Work[int]:
@@ -87,23 +71,19 @@ async def test_write_when_it_returns_gives_the_result_and_is_committed(database:
 
 
 async def test_writers_when_they_wait_together_share_one_commit(database: Database) -> None:
-    statements: list[str] = []
-    await database.write(lambda connection: connection.set_trace_callback(statements.append))
-    statements.clear()
-    with held(database):
+    async with held(database) as hold:
         writes = [asyncio.create_task(database.write(insert(number))) for number in range(20)]
         await asyncio.sleep(0)
     assert await asyncio.gather(*writes) == list(range(20))
-    await database.write(lambda connection: connection.set_trace_callback(None))
-    inserts = [place for place, statement in enumerate(statements) if statement.startswith("INSERT")]
-    between = statements[inserts[0] : inserts[-1]]
+    inserts = [place for place, statement in enumerate(hold.statements) if statement.startswith("INSERT")]
+    between = hold.statements[inserts[0] : inserts[-1]]
     assert len(inserts) == 20
     assert "COMMIT" not in between
     assert "BEGIN IMMEDIATE" not in between
 
 
 async def test_writes_when_queued_are_done_in_order(database: Database) -> None:
-    with held(database):
+    async with held(database):
         for number in range(10):
             database.submit(lambda c, n=number: c.execute("INSERT INTO numbers (text) VALUES (?)", (str(n),)).rowcount)  # type: ignore[misc]
     await database.write(lambda _: None)
@@ -111,7 +91,7 @@ async def test_writes_when_queued_are_done_in_order(database: Database) -> None:
 
 
 async def test_unit_of_work_when_it_fails_is_rolled_back_alone(database: Database) -> None:
-    with held(database):
+    async with held(database):
         writes = [
             asyncio.create_task(database.write(work)) for work in (insert(1), insert_and_fail(2), insert(1), insert(3))
         ]
@@ -138,7 +118,7 @@ async def test_then_when_the_work_fails_does_not_run(database: Database) -> None
 
 async def test_then_when_the_waiter_was_cancelled_runs_all_the_same(database: Database) -> None:
     seen: list[int] = []
-    with held(database):
+    async with held(database):
         write = asyncio.create_task(database.write(insert(1), then=seen.append))
         await asyncio.sleep(0)
         write.cancel()
@@ -156,7 +136,7 @@ async def test_then_when_it_breaks_fails_its_own_writer_and_no_other(
     def broken(_: int) -> None:
         raise ValueError("broken")
 
-    with held(database):
+    async with held(database):
         writes = [
             asyncio.create_task(database.write(insert(number), then=broken if number == 1 else None))
             for number in range(3)
@@ -169,21 +149,11 @@ async def test_then_when_it_breaks_fails_its_own_writer_and_no_other(
     assert "not followed up" in caplog.text
 
 
-async def test_read_when_a_transaction_is_open_sees_what_was_committed_before(database: Database) -> None:
+async def test_read_when_a_commit_is_under_way_sees_what_was_committed_before(database: Database) -> None:
     await database.write(insert(1))
-    written, release = threading.Event(), threading.Event()
-
-    def work(connection: sqlite3.Connection) -> None:
-        # More than SQLite keeps in memory, so that part of it is in the files before the commit.
-        insert(2, "x" * 5_000_000)(connection)
-        written.set()
-        release.wait(5)
-
-    write = database.submit(work)
-    assert written.wait(5)
-    assert numbers(database) == [1]
-    release.set()
-    await asyncio.wrap_future(write)
+    # More than SQLite keeps in memory, so that part of it is in the files before the commit.
+    async with held(database, insert(2, "x" * 5_000_000)):
+        assert numbers(database) == [1]
     assert numbers(database) == [1, 2]
 
 
@@ -205,7 +175,7 @@ async def test_write_when_the_disk_is_full_is_transient_and_works_again_after_sp
 async def test_group_when_the_disk_is_full_is_told_to_try_again_as_a_whole(database: Database) -> None:
     seen: list[int] = []
     await limit_pages(database, 1)
-    with held(database):
+    async with held(database):
         works = [insert(1), insert(2, "x" * 100_000), insert(3)]
         writes = [asyncio.create_task(database.write(work, then=seen.append)) for work in works]
         await asyncio.sleep(0)
@@ -219,7 +189,7 @@ async def test_group_when_one_unit_meets_a_failing_disk_is_undone_and_the_writer
         insert(2)(connection)
         raise sqlite3.OperationalError("disk I/O error")
 
-    with held(database):
+    async with held(database):
         writes = [asyncio.create_task(database.write(insert(1))), asyncio.create_task(database.write(work))]
         await asyncio.sleep(0)
     for write in writes:
@@ -266,10 +236,10 @@ asyncio.run(main())
 
 async def test_close_when_work_is_queued_writes_it_first(path: Path) -> None:
     database = Database(path, (SCHEMA,))
-    with held(database) as release:
+    async with held(database) as hold:
         writes = [asyncio.create_task(database.write(insert(number))) for number in range(50)]
         await asyncio.sleep(0)
-        threading.Timer(0.05, release.set).start()
+        threading.Timer(0.05, hold.release).start()
         database.close()
     async with asyncio.timeout(5):
         assert await asyncio.gather(*writes) == list(range(50))
@@ -320,7 +290,7 @@ def test_owner_when_refused_does_not_take_the_lock_from_the_first(database: Data
 
 
 def test_owner_when_it_is_another_process_is_named_and_its_death_frees_the_file(path: Path) -> None:
-    code = "import sys, pathlib, shared.sqlite as s; s.Database(pathlib.Path(sys.argv[1]), ()); print(); input()"
+    code = "import sys, pathlib, shared.sqlite as s; kept = s.Database(pathlib.Path(sys.argv[1]), ()); print(); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(path)], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

@@ -1,12 +1,13 @@
 """The map of the system: registry, topology and the function app's decorators say the same."""
 
+import runpy
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from function_app import app
 from local import pump
 from local.registration import Registered, registrations
 from shared.agents.registry import REACTIONS, STATES, STEPS, handlers
@@ -35,7 +36,8 @@ ROUTES = {
 
 @pytest.fixture(scope="module")
 def listeners() -> list[Registered]:
-    """The functions that a Service Bus message triggers."""
+    """The functions that a Service Bus message triggers; from an app of their own, which lists them only once."""
+    app = runpy.run_path(str(Path(__file__).parents[2] / "function_app.py"))["app"]
     functions = registrations(app, {"FINAGENT_TICK": "0 * * * * *"})
     return [function for function in functions if function.trigger["type"] == "serviceBusTrigger"]
 
