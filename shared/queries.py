@@ -78,7 +78,8 @@ class Queries:
         MissingError
             There is no such trade.
         """
-        request = decode(await self.event(trade_id))
+        body = await self.store.get(trade_id)
+        request = None if body is None else decode(body)
         if not isinstance(request, TradeRequested):
             raise MissingError(f"there is no trade {trade_id}")
         page = await self.store.page(Filter(stream=request.stream), "", _WHOLE_STREAM)

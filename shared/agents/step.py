@@ -176,9 +176,10 @@ class Step:
     ) -> Decision[Rounds]:
         ballots = tuple(current.ballots[agent] for agent in sorted(current.ballots))
         consensus = self.aggregate(Closing(self, trigger, ballots, closed_by, at))
+        # Caused by the trigger, not by whichever vote was last: its bytes must not depend on who was fastest.
         reached = ConsensusReached.caused_by(
-            cause, source=CONSENSUS, id=derive_id(trigger, CONSENSUS), time=at, data=consensus
-        ).model_copy(update={"causationid": trigger})
+            cause, source=CONSENSUS, id=derive_id(trigger, CONSENSUS), time=at, causation=trigger, data=consensus
+        )
         closed = current.model_copy(update={"closed": True})
         return Decision(state.with_round(trigger, closed), (Emit(reached),))
 

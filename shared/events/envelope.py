@@ -28,7 +28,10 @@ def derive_id(*parts: str) -> str:
 
 
 def _to_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("beyond the years 1 to 9999 in UTC") from error
 
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
@@ -117,6 +120,7 @@ class Event(Fact):
         id: str | None = None,
         stream: str | None = None,
         time: datetime | None = None,
+        causation: str | None = None,
     ) -> Self:
         """Make the event that follows from `cause`.
 
@@ -132,8 +136,8 @@ class Event(Fact):
             Tells apart several events of one type from one cause and source.
         id : str, optional
             An id derived from something else than (cause, source, type, ordinal).
-        stream, time : optional
-            Where these are not the cause's own.
+        stream, time, causation : optional
+            Where these are not the cause's own stream, time and id.
         """
         return cls(  # type: ignore[call-arg]
             id=id or derive_id(cause.id, source, cls.name(), str(ordinal)),
@@ -141,7 +145,7 @@ class Event(Fact):
             stream=stream or cause.stream,
             time=time or cause.time,
             correlationid=cause.correlationid,
-            causationid=cause.id,
+            causationid=causation or cause.id,
             run=cause.run,
             data=data,
         )

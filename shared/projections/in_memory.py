@@ -1,6 +1,6 @@
 """Projection rows in memory: for replays and tests."""
 
-from bisect import insort
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -21,8 +21,11 @@ class InMemoryProjectionStore:
         """Keep the rows."""
         for row in rows:
             kept = self._rows.setdefault((row.view, row.key), [])
-            kept[:] = [other for other in kept if _order(other) != _order(row)]
-            insort(kept, row, key=_order)
+            place = bisect_left(kept, _order(row), key=_order)
+            if place == len(kept) or _order(kept[place]) != _order(row):
+                kept.insert(place, row)
+            elif row.body > kept[place].body:
+                kept[place] = row
 
     async def read(
         self, view: str, key: str, as_of: datetime, *, after: datetime | None = None, limit: int = 1

@@ -32,10 +32,13 @@ class Row:
 
 
 class ProjectionStore(Protocol):
-    """Keeps rows. Writing a row twice changes nothing, so order and repetition of events do not matter."""
+    """Keeps rows, the same ones whatever the order and repetition of events.
+
+    Of two rows with the same view, key and moments, the one whose body sorts last is kept.
+    """
 
     async def apply(self, rows: Sequence[Row]) -> None:
-        """Keep the rows; one with the same view, key and moments is replaced."""
+        """Keep the rows."""
         ...
 
     async def read(

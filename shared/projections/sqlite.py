@@ -17,6 +17,10 @@ CREATE TABLE IF NOT EXISTS projections (
 ) WITHOUT ROWID;
 """
 
+_KEEP = """
+INSERT INTO projections VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET body = excluded.body WHERE excluded.body > body
+"""
 _BEFORE_ALL = -(2**63)
 
 
@@ -31,11 +35,7 @@ class SqliteProjectionStore:
         values = [
             (row.view, row.key, to_microseconds(row.valid_at), to_microseconds(row.known_at), row.body) for row in rows
         ]
-        await self._database.write(
-            lambda connection: (
-                connection.executemany("INSERT OR REPLACE INTO projections VALUES (?, ?, ?, ?, ?)", values).rowcount
-            )
-        )
+        await self._database.write(lambda connection: connection.executemany(_KEEP, values).rowcount)
 
     async def read(
         self, view: str, key: str, as_of: datetime, *, after: datetime | None = None, limit: int = 1

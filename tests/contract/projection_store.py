@@ -148,11 +148,13 @@ class ProjectionStoreContract(ABC):
         homes = [("bar:1Day", "AAPL"), ("bar:1Day", "IBM"), ("bar:1Hour", "AAPL"), ("bar:1Hour", "IBM")]
         assert [await store.read(view, key, CLOSE) for view, key in homes] == [[row] for row in rows] + [[]]
 
-    async def test_row_when_written_again_with_the_same_moments_is_replaced(self, store: ProjectionStore) -> None:
-        await store.apply([a_row("old"), a_row("new")])
-        assert await store.read("bar:1Day", "AAPL", CLOSE, limit=10) == [a_row("new")]
-        await store.apply([a_row("newer")])
-        assert await store.read("bar:1Day", "AAPL", CLOSE, limit=10) == [a_row("newer")]
+    @pytest.mark.parametrize("order", [("low", "mid", "top"), ("top", "low", "mid"), ("mid", "top", "low")])
+    async def test_rows_when_they_share_their_moments_leave_the_same_one_in_any_order(
+        self, store: ProjectionStore, order: tuple[str, ...]
+    ) -> None:
+        for body in order:
+            await store.apply([a_row(body)])
+        assert await store.read("bar:1Day", "AAPL", CLOSE, limit=10) == [a_row("top")]
 
     async def test_apply_when_there_is_nothing_to_apply_does_nothing(self, store: ProjectionStore) -> None:
         await store.apply([])

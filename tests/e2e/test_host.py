@@ -147,7 +147,7 @@ def _drained(desk: DeskProcess) -> None:
     with desk.client() as client:
         while True:
             health = client.get("/api/health").json()
-            if health["ticks"] and not any(health["backlog"].values()):
+            if _ingested(health["ticks"], "2000") and not any(health["backlog"].values()):
                 return
             client.get("/api/events", params={"after": "latest", "wait": 0.2})
 
