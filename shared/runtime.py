@@ -29,8 +29,9 @@ from shared.store.port import Commit, EventStore, Snapshot
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 6
+ATTEMPTS = 10
 BACKOFF_SECONDS = 0.5
+LONGEST_BACKOFF_SECONDS = 60.0
 _CONFLICTS = 20
 
 
@@ -41,7 +42,7 @@ class Received:
     Attributes
     ----------
     message_id : str
-        `<event id>:<attempt>` for messages of ours.
+        `<event id>:<attempt>`, or `<event id>:<agent>:<attempt>` for a repetition that concerns one agent alone.
     subject : str
         The event's type as the transport says it; may be empty.
     delivery_count : int
@@ -59,8 +60,25 @@ class Received:
     @property
     def attempt(self) -> int:
         """The number at the end of the message id; 0 for the first try."""
+        return self._parts[2]
+
+    @property
+    def concerns(self) -> str:
+        """The one agent that it is meant for; empty when it is for all who want it."""
+        return self._parts[1]
+
+    @property
+    def event_id(self) -> str:
+        """The id of the event in it."""
+        return self._parts[0]
+
+    @property
+    def _parts(self) -> tuple[str, str, int]:
         origin, _, number = self.message_id.rpartition(":")
-        return int(number) if origin and number.isdecimal() else 0
+        if not origin or not number.isdecimal():
+            return self.message_id, "", 0
+        event_id, _, agent = origin.partition(":")
+        return event_id, agent, int(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +133,18 @@ class Runtime:
         return await self._settlement.settle(None, [Emit(event) for event in events])
 
     async def _guard(self, received: Received, agent: str, work: Callable[[Event], Awaitable[None]]) -> None:
+        if received.concerns not in ("", agent):
+            return
+        event = None
         try:
             event = decode(received.body, received.subject or None)
             if event.scheduled:
                 await self._store.append([event])
             await work(event)
         except InvalidError as error:
-            await self._give_up(received, agent, str(error))
+            await self._give_up(received, agent, str(error), event)
         except TransientError as error:
-            await self._try_later(received, agent, str(error))
+            await self._try_later(received, agent, str(error), event)
 
     async def _decide(self, event: Event, role: Role) -> None:
         async with self._turn(role.name, event.stream):
@@ -162,18 +183,19 @@ class Runtime:
         # Two handlers of one agent in one stream would only conflict at the commit and run again.
         return self._turns.setdefault((agent, stream), asyncio.Lock())
 
-    async def _try_later(self, received: Received, agent: str, reason: str) -> None:
+    async def _try_later(self, received: Received, agent: str, reason: str, event: Event | None) -> None:
         attempt = received.attempt + 1
         if attempt >= ATTEMPTS:
-            await self._give_up(received, agent, f"given up after {attempt} attempts: {reason}")
+            await self._give_up(received, agent, f"given up after {attempt} attempts: {reason}", event)
             return
-        due = after(self._clock, self._clock.now(), BACKOFF_SECONDS * 2**received.attempt)
+        pause = min(BACKOFF_SECONDS * 2**received.attempt, LONGEST_BACKOFF_SECONDS)
+        due = after(self._clock, self._clock.now(), pause)
         logger.warning("will try again: %s", reason, extra={"agent": agent, "event": received.message_id})
-        await self._bus.publish([_delayed_copy(received, attempt, due)])
+        await self._bus.publish([_delayed_copy(received, agent, attempt, due)])
 
-    async def _give_up(self, received: Received, agent: str, reason: str) -> None:
+    async def _give_up(self, received: Received, agent: str, reason: str, event: Event | None) -> None:
         logger.error("given up: %s", reason, extra={"agent": agent, "event": received.message_id})
-        await self.emit([_failure(received, agent, reason, self._clock.now())])
+        await self.emit([_failure(received, agent, reason, event, self._clock.now())])
 
 
 def _restore(role: Role, snapshot: Snapshot | None) -> BaseModel:
@@ -185,10 +207,10 @@ def _restore(role: Role, snapshot: Snapshot | None) -> BaseModel:
         raise InvalidError(f"the snapshot of {role.name} cannot be read: {describe(error)}") from error
 
 
-def _delayed_copy(received: Received, attempt: int, due: datetime) -> Message:
-    origin = received.message_id.rpartition(":")[0] or received.message_id
+def _delayed_copy(received: Received, agent: str, attempt: int, due: datetime) -> Message:
+    # It goes to the whole topic, so it names its agent: the others have done their work, or repeat their own.
     return Message(
-        message_id=f"{origin}:{attempt}",
+        message_id=f"{received.event_id}:{agent}:{attempt}",
         topic=received.topic,
         subject=received.subject,
         body=received.body,
@@ -198,7 +220,7 @@ def _delayed_copy(received: Received, attempt: int, due: datetime) -> Message:
     )
 
 
-def _failure(received: Received, agent: str, reason: str, now: datetime) -> StepFailed:
+def _failure(received: Received, agent: str, reason: str, event: Event | None, now: datetime) -> StepFailed:
     try:
         payload, encoding = received.body.decode(), "utf-8"
     except UnicodeDecodeError:
@@ -212,8 +234,10 @@ def _failure(received: Received, agent: str, reason: str, now: datetime) -> Step
         encoding="base64" if encoding == "base64" else "utf-8",
         attempts=max(1, received.attempt + 1, received.delivery_count),
     )
-    event_id = derive_id(received.message_id, agent, StepFailed.name())
-    return StepFailed.first(id=event_id, source=agent, stream=f"failure-{agent}", time=now, data=data)
+    failure_id, stream = derive_id(received.message_id, agent, StepFailed.name()), f"failure-{agent}"
+    if event is None:
+        return StepFailed.first(id=failure_id, source=agent, stream=stream, time=now, data=data)
+    return StepFailed.caused_by(event, id=failure_id, source=agent, stream=stream, time=now, data=data)
 
 
 def _context(event: Event, agent: str) -> dict[str, str]:

@@ -6,7 +6,6 @@ it fold that symbol's history anew.
 
 import math
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -16,16 +15,15 @@ from shared.agents.opinion import Judgment
 from shared.agents.own_state import OwnState
 from shared.errors import MissingError, TransientError
 from shared.events.emit import Emit
-from shared.events.market import Analysis, AnalysisCompleted, Bar, MarketDataReceived
+from shared.events.market import Analysis, AnalysisCompleted, Bar, Interval, MarketDataReceived
 from shared.events.trade import Evidence, TradeRequested
-from shared.projections.bar import BarHistory
+from shared.projections.bar import STALE_AFTER, BarHistory
 from shared.quant import indicator
 from shared.quant.indicator import IndicatorState
 from shared.watchlist import Watchlist
 
 NAME = "market_analyst"
 HISTORY_BARS = 1_000
-STALE_AFTER = timedelta(days=7)
 VIEW_STEP = 0.25
 TREND_BAND = 0.2
 _NEEDED = ("sma_50", "ema_12", "ema_26", "rsi_14", "atr_14", "momentum_20", "volatility_ewma")
@@ -54,6 +52,7 @@ class AnalystState(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    interval: Interval | None = None
     symbols: dict[str, SymbolState] = {}
 
 
@@ -70,7 +69,9 @@ async def on_market_data_received(
     event: MarketDataReceived, state: AnalystState, deps: AnalystDeps
 ) -> Decision[AnalystState]:
     """Fold the bars, and emit an analysis for each symbol whose view changed."""
-    symbols, emits = dict(state.symbols), list[Emit]()
+    # Bars of another length are another history: that of this length is read anew.
+    symbols = dict(state.symbols) if state.interval == event.data.interval else {}
+    emits = list[Emit]()
     for ordinal, bar in enumerate(event.data.bars):
         before = symbols.get(bar.symbol)
         current = await _fold(event, bar, before, deps)
@@ -84,7 +85,7 @@ async def on_market_data_received(
             completed = AnalysisCompleted.caused_by(event, source=NAME, data=analysis, ordinal=ordinal, time=time)
             emits.append(Emit(completed))
         symbols[bar.symbol] = current
-    return Decision(AnalystState(symbols=symbols), tuple(emits))
+    return Decision(AnalystState(interval=event.data.interval, symbols=symbols), tuple(emits))
 
 
 async def judge_trade(event: TradeRequested, deps: AnalystDeps) -> Judgment:
@@ -99,6 +100,8 @@ async def judge_trade(event: TradeRequested, deps: AnalystDeps) -> Judgment:
     analysis = _analysis(known)
     if analysis is None:
         raise MissingError(f"only {known.indicators.count} bars of {event.data.symbol} are known, 50 are needed")
+    if analysis.indicators["volatility_ewma"] == 0:
+        raise MissingError(f"the price of {event.data.symbol} has not moved")
     stance = analysis.view if event.data.side == "buy" else -analysis.view
     return Judgment(
         stance=stance,

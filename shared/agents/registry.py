@@ -59,6 +59,8 @@ def handlers(agent: str, steps: tuple[Step, ...] = STEPS) -> dict[type[Event], H
 
 def _consensus_handlers(steps: tuple[Step, ...]) -> dict[type[Event], Handler]:
     by_name = {step.name: step for step in steps}
+    if len({step.trigger for step in steps}) < len(steps):
+        raise InvalidError("two steps have the same trigger, and so the same consensus")
 
     async def on_opinion_formed(event: OpinionFormed, state: Rounds, deps: StepDeps) -> Decision[Any]:
         if event.data.step not in by_name:

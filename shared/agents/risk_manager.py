@@ -14,7 +14,7 @@ from shared.errors import MissingError
 from shared.events.emit import Emit
 from shared.events.portfolio import Portfolio, PortfolioChanged, Position, RiskAssessed, RiskAssessment, RiskBreach
 from shared.events.trade import Evidence, TradeRequested
-from shared.projections.bar import BarHistory
+from shared.projections.bar import STALE_AFTER, BarHistory
 from shared.projections.portfolio import Portfolios
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ async def judge_trade(event: TradeRequested, deps: RiskDeps) -> Judgment:
     held = await _portfolio(event, deps)
     symbols = {position.symbol for position in held.data.positions} | {event.data.symbol}
     histories = await _histories(symbols, event.time, deps)
-    price = _price(event.data.symbol, histories)
+    price = _price(event.data.symbol, histories, event.time)
     cash, positions = _after_trade(held.data, event, price)
     if cash < 0 or any(quantity < 0 for quantity in positions.values()):
         return _impossible(event, held, cash, price)
@@ -95,7 +95,8 @@ def _assess(portfolio: Portfolio, histories: Histories, limits: RiskLimits) -> R
     values = {p.symbol: p.quantity * _last(priced[p.symbol]) for p in portfolio.positions if p.symbol in priced}
     total = portfolio.cash + sum(values.values())
     weights = {symbol: value / total for symbol, value in values.items()} if total else {}
-    measures, observations = _measure(weights, priced)
+    known = {symbol: closes for symbol, closes in priced.items() if len(closes) > LEAST_RETURNS}
+    measures, observations = _measure(weights, known)
     return RiskAssessment(
         portfolio=portfolio.portfolio,
         value=total,
@@ -105,6 +106,7 @@ def _assess(portfolio: Portfolio, histories: Histories, limits: RiskLimits) -> R
         prices_as_of=max((moment for closes in priced.values() for moment in closes), default=None),
         breaches=_breaches(weights, measures, limits),
         unpriced=tuple(symbol for symbol in held if symbol not in priced),
+        unmeasured=tuple(symbol for symbol in priced if symbol not in known),
     )
 
 
@@ -115,11 +117,11 @@ def _measure(weights: dict[str, float], histories: Histories) -> tuple[dict[str,
 
     if not weights:
         return {}, 0
-    shares = np.array(list(weights.values()))
-    measures = {"concentration_hhi": risk.concentration_hhi(shares)}
-    closes = _aligned({symbol: histories[symbol] for symbol in weights})
+    measures = {"concentration_hhi": risk.concentration_hhi(np.array(list(weights.values())))}
+    closes = _aligned(histories) if histories else np.empty((0, 0))
     if len(closes) <= LEAST_RETURNS:
-        return measures, max(0, len(closes) - 1)
+        return measures, 0
+    shares = np.array([weights[symbol] for symbol in histories])
     returns = risk.portfolio_returns(shares, risk.returns_from_closes(closes))
     for level in _LEVELS:
         name = f"{level:.0%}".rstrip("%")
@@ -156,10 +158,11 @@ async def _portfolio(event: TradeRequested, deps: RiskDeps) -> PortfolioChanged:
     return held
 
 
-def _price(symbol: str, histories: Histories) -> float:
-    if not histories[symbol]:
-        raise MissingError(f"no price of {symbol} is known")
-    return _last(histories[symbol])
+def _price(symbol: str, histories: Histories, now: datetime) -> float:
+    closed_at = next(reversed(histories[symbol]), None)
+    if closed_at is None or now - closed_at > STALE_AFTER:
+        raise MissingError(f"no price of {symbol} is known {f'since {closed_at:%Y-%m-%d}' if closed_at else 'at all'}")
+    return histories[symbol][closed_at]
 
 
 def _last(closes: dict[datetime, float]) -> float:
@@ -201,11 +204,15 @@ def _judge(
     veto = "; ".join(f"{b.limit} would be {b.value:.3f}, {b.allowed:.3f} is allowed" for b in worse) or None
     return Judgment(
         stance=max(-1.0, min(1.0, 1 - 2 * used)),
-        confidence=CONFIDENCE if "ewma_var_95" in after.measures else CONFIDENCE / 2,
-        rationale=veto or f"After the trade {used:.0%} of the tightest limit is used.",
+        confidence=CONFIDENCE if "ewma_var_95" in after.measures and not after.unmeasured else CONFIDENCE / 2,
+        rationale=(veto or f"After the trade {used:.0%} of the tightest limit is used.") + _caveat(after),
         evidence=_evidence(event, held, before, after),
         veto=veto,
     )
+
+
+def _caveat(after: RiskAssessment) -> str:
+    return f" Too little is known of {', '.join(after.unmeasured)} to measure its risk." if after.unmeasured else ""
 
 
 def _value(assessment: RiskAssessment, limit: str) -> float:

@@ -37,7 +37,7 @@ def _to_utc(moment: datetime) -> datetime:
 UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """An instant in UTC; naive times are refused, other zones are converted."""
 
-Token = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
+Token = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 """A name that is safe in a path, a partition key and a session id."""
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,11}$")]

@@ -75,6 +75,8 @@ class RiskAssessment(Fact):
         Days of history that the measures rest on.
     unpriced : tuple of str
         Holdings left out because no price is known.
+    unmeasured : tuple of str
+        Holdings that the measures take for cash, because too little of their history is known.
     """
 
     portfolio: Token
@@ -85,6 +87,7 @@ class RiskAssessment(Fact):
     prices_as_of: UtcTime | None = None
     breaches: tuple[RiskBreach, ...]
     unpriced: tuple[Symbol, ...] = ()
+    unmeasured: tuple[Symbol, ...] = ()
 
 
 class RiskAssessed(Event):

@@ -1,12 +1,15 @@
 """Bars per symbol: what the market did, as it was known at a moment."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic_core import from_json, to_json
 
 from shared.events.envelope import Event
 from shared.events.market import Bar, Interval, MarketDataReceived
 from shared.projections.port import ProjectionStore, Row
+
+STALE_AFTER = timedelta(days=7)
+"""A close that is older says nothing of now: no market rests for so long."""
 
 _CLOSE = 3
 

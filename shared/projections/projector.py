@@ -18,8 +18,9 @@ class Projector:
         self._store = store
 
     async def project(self, event: Event) -> None:
-        """Fold one event; doing it twice, or in another order, gives the same."""
-        await self._projections.apply(_fold(event))
+        """Fold one event of the live desk; doing it twice, or in another order, gives the same."""
+        if not event.run:
+            await self._projections.apply(_fold(event))
 
     async def rebuild(self) -> int:
         """Fold the whole log anew and give the number of events read."""

@@ -130,7 +130,7 @@ def test_time_when_it_has_no_zone_is_refused() -> None:
         a_trade_request(time=datetime(2008, 1, 2))
 
 
-@pytest.mark.parametrize("name", ["a", "trade-1", "a.b_c:d/e", "9", "x" * 200])
+@pytest.mark.parametrize("name", ["a", "trade-1", "a.b_c:d", "9", "x" * 200])
 def test_name_when_it_is_safe_is_taken(name: str) -> None:
     assert TypeAdapter(Token).validate_python(name) == name
 

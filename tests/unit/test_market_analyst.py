@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from random import Random
@@ -122,7 +123,21 @@ async def test_view_when_prices_go_one_way_follows_them(growth: float, trend: st
     assert said.data.trend == trend
     assert math.copysign(1, said.data.view) == math.copysign(1, growth - 1)
     assert (said.data.view == 0) == (growth == 1)
-    assert (await desk.judge(time=day(59))).stance == pytest.approx(said.data.view, abs=0.25)
+    if growth == 1:
+        with pytest.raises(MissingError, match="has not moved"):
+            await desk.judge(time=day(59))
+    else:
+        assert (await desk.judge(time=day(59))).stance == pytest.approx(said.data.view, abs=0.25)
+
+
+async def test_snapshot_when_bars_of_another_length_come_begins_anew() -> None:
+    desk = Desk()
+    await desk.take(days([100 * 1.01**n for n in range(60)]))
+    desk.deps = replace(desk.deps, bars=BarHistory(desk.projections, "1Hour"))
+    await desk.take([market_data(a_bar(close=200.0, closed_at=day(60)), interval="1Hour")])
+    assert desk.state.interval == "1Hour"
+    assert desk.state.symbols["AAPL"].indicators.closes == (200.0,)
+    assert desk.state.symbols["AAPL"].view is None
 
 
 async def test_analysis_when_the_view_hardly_changes_is_not_repeated() -> None:

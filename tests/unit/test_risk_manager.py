@@ -143,8 +143,9 @@ async def test_portfolio_when_it_has_no_holdings_of_value_has_no_risk(
 async def test_measures_when_the_history_is_short_are_fewer(count: int) -> None:
     bars = (await recorded("AAPL"))[-count:]
     found = await assessed(a_portfolio(time=CRASH), await deps_on(*bars))
-    assert found.observations == count - 1
+    assert found.observations == (count - 1 if count > 100 else 0)
     assert ("ewma_var_95" in found.measures) == (count > 100)
+    assert found.unmeasured == (() if count > 100 else ("AAPL",))
     assert found.measures["concentration_hhi"] == found.weights["AAPL"] ** 2
 
 
@@ -194,7 +195,8 @@ async def test_trade_when_it_would_pass_a_weight_is_vetoed() -> None:
     deps = await deps_on(*priced({"AAPL": 100.0}), held=a_portfolio(holdings={}, cash=1_000.0), limits=TIGHT)
     assert (await judged(deps, quantity=4)).veto is None
     refused = await judged(deps, quantity=5)
-    assert refused.veto == "max_weight:AAPL would be 0.500, 0.400 is allowed" == refused.rationale
+    assert refused.veto == "max_weight:AAPL would be 0.500, 0.400 is allowed"
+    assert refused.rationale == f"{refused.veto} Too little is known of AAPL to measure its risk."
     assert (refused.stance, refused.confidence) == (-1, 0.4)
 
 
@@ -202,6 +204,25 @@ async def test_trade_when_it_would_pass_the_value_at_risk_is_vetoed() -> None:
     held, limits = a_portfolio(holdings={}, cash=1_000.0, time=CRASH), RiskLimits(max_weight=1.0, max_var_95=0.03)
     deps = await deps_on(*await recorded("AAPL"), held=held, limits=limits)
     assert "max_var_95 would be" in str((await judged(deps, quantity=60, time=CRASH)).veto)
+
+
+async def test_trade_when_a_young_symbol_is_held_is_still_measured_on_the_others() -> None:
+    limits, apple = RiskLimits(max_weight=1.0, max_var_95=0.03), await recorded("AAPL")
+    young = (await recorded("IBM"))[-20:]
+    held = a_portfolio(holdings={"IBM": 0.1}, cash=1_000.0, time=CRASH)
+    deps = await deps_on(*apple, *young, held=held, limits=limits)
+    refused = await judged(deps, quantity=60, time=CRASH)
+    assert "max_var_95 would be" in str(refused.veto)
+    assert "IBM" in refused.rationale
+    sold = await judged(deps, symbol="IBM", side="sell", quantity=0.1, time=CRASH)
+    assert sold.veto is None
+
+
+async def test_trade_when_the_price_is_old_is_not_judged() -> None:
+    held = a_portfolio(holdings={}, cash=999.0)
+    deps = await deps_on(*priced({"AAPL": 100.0}), held=held)
+    with pytest.raises(MissingError, match="since 2008-01-02"):
+        await judged(deps, time=CLOSE + 8 * DAY)
 
 
 async def test_trade_when_it_costs_more_than_the_cash_is_vetoed() -> None:

@@ -1,6 +1,7 @@
 """What the runtime does with one message: handle it, try it later, give it up with a reason, or let a bug through."""
 
 import base64
+import dataclasses
 import json
 from collections.abc import Sequence
 
@@ -109,19 +110,36 @@ async def test_handler_when_it_has_a_bug_raises_and_leaves_nothing() -> None:
 async def test_handler_when_something_is_busy_is_tried_later_and_later_on_the_desk_clock(pace: float) -> None:
     desk = a_desk(failing(TransientError("429")), pace=pace)
     for attempt in range(ATTEMPTS - 1):
-        await desk.runtime.handle(received(message_for(REQUEST, attempt)), "voter")
+        message = desk.bus.published[-1] if attempt else MESSAGE
+        await desk.runtime.handle(received(message), "voter")
     copies = desk.bus.published
-    assert [copy.message_id for copy in copies] == [f"trade-1:{attempt}" for attempt in range(1, ATTEMPTS)]
+    assert [copy.message_id for copy in copies] == [f"trade-1:voter:{attempt}" for attempt in range(1, ATTEMPTS)]
     waits = [(copy.deliver_at or CLOSE) - CLOSE for copy in copies]
-    assert waits == [wait * pace * SECOND for wait in (0.5, 1, 2, 4, 8)]
+    assert waits == [wait * pace * SECOND for wait in (0.5, 1, 2, 4, 8, 16, 32, 60, 60)]
+
+
+async def test_delayed_copy_when_it_is_another_agents_is_left_to_that_one() -> None:
+    desk = a_desk()
+    copy = dataclasses.replace(MESSAGE, message_id="trade-1:clerk:3")
+    await desk.runtime.handle(received(copy), "voter")
+    assert (await desk.log(), desk.bus.published) == ([], [])
+    await desk.runtime.handle(received(dataclasses.replace(copy, message_id="trade-1:voter:3")), "voter")
+    assert await desk.log() == [OPINION]
+
+
+async def test_failure_when_the_event_was_readable_belongs_to_its_story() -> None:
+    desk = a_desk(failing(InvalidError("no such thing")))
+    await desk.runtime.handle(received(MESSAGE), "voter")
+    (failed,) = await failures(desk)
+    assert (failed.correlationid, failed.causationid) == (REQUEST.correlationid, REQUEST.id)
 
 
 async def test_delayed_copy_when_published_keeps_all_but_the_attempt() -> None:
     desk = a_desk(failing(TransientError("429")))
-    first = Message("trade-1:2", "market", "trade.requested", MESSAGE.body, "story-9", "session-9")
+    first = Message("trade-1:voter:2", "market", "trade.requested", MESSAGE.body, "story-9", "session-9")
     await desk.runtime.handle(received(first), "voter")
     expected = Message(
-        "trade-1:3", "market", "trade.requested", MESSAGE.body, "story-9", "session-9", CLOSE + 2 * SECOND
+        "trade-1:voter:3", "market", "trade.requested", MESSAGE.body, "story-9", "session-9", CLOSE + 2 * SECOND
     )
     assert desk.bus.published == [expected]
 

@@ -214,4 +214,4 @@ async def test_commit_when_it_conflicts_without_end_is_tried_again_later() -> No
     await desk.runtime.handle(received(message_for(REQUEST)), "voter")
     assert await desk.log() == []
     due = [(message.message_id, message.deliver_at) for message in desk.bus.published]
-    assert due == [("trade-1:1", CLOSE + SECOND / 2)]
+    assert due == [("trade-1:voter:1", CLOSE + SECOND / 2)]
