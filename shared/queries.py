@@ -167,7 +167,7 @@ class Queries:
 
     async def _problem_of_store(self) -> str | None:
         try:
-            await self.store.end()
+            await self.store.check()
         except FinAgentError as error:
             return f"store: {error}"
         return None

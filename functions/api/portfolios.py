@@ -108,8 +108,9 @@ async def put_portfolio(name: Name, holdings: Holdings) -> dict[str, Any]:
     portfolio = _portfolio(name, holdings)
     before = await current.portfolios.get(name, current.clock.now())
     if before is None or before.data != portfolio:
-        changed = portfolio_event(portfolio, current.clock.now(), after=before.id if before else "", source="api")
-        await current.runtime.emit([changed])
+        before = portfolio_event(portfolio, current.clock.now(), after=before.id if before else "", source="api")
+    # An event that is known already is emitted too: whoever asks again may not have seen it published.
+    await current.runtime.emit([before])
     return await _answer(current, name)
 
 

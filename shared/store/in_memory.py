@@ -23,6 +23,9 @@ class InMemoryEventStore:
         self._receipts: dict[tuple[str, str, str], tuple[Emit, ...]] = {}
         self._appended = asyncio.Event()
 
+    async def check(self) -> None:
+        """Return at once: memory can be written to."""
+
     async def append(self, events: Sequence[Event]) -> list[Event]:
         """Add what is new to the log and give it."""
         fresh: list[Event] = []

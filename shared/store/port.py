@@ -68,6 +68,16 @@ class Page:
 class EventStore(Protocol):
     """The log and what agents keep. Every method may raise `TransientError`."""
 
+    async def check(self) -> None:
+        """Return when the store can be written to; whoever asks changes nothing by it.
+
+        Raises
+        ------
+        TransientError
+            It cannot.
+        """
+        ...
+
     async def append(self, events: Sequence[Event]) -> list[Event]:
         """Add events to the log and give those that were not in it yet; one that exists is never changed."""
         ...

@@ -74,6 +74,11 @@ class SqliteEventStore:
         self._appended = asyncio.Event()
         self._log = _name_log(database)
 
+    async def check(self) -> None:
+        """Return when the log could be read and a row of the file written."""
+        self._end()
+        await self._database.write(lambda connection: connection.execute("UPDATE log SET name = name").rowcount)
+
     async def append(self, events: Sequence[Event]) -> list[Event]:
         """Add what is new to the log and give it."""
         return await self._database.write(lambda connection: self.append_in(connection, events), then=self.announce)

@@ -37,6 +37,11 @@ FILTERS = st.builds(
 class Log(EventStoreBench):
     """Append, get, page, wait and latest."""
 
+    async def test_check_when_the_store_works_changes_nothing(self, store: EventStore) -> None:
+        end = await store.end()
+        await store.check()
+        assert await store.end() == end
+
     async def test_append_when_events_are_new_gives_them_in_order(self, store: EventStore) -> None:
         events = [a_trade_request(id=name) for name in "bac"]
         assert await store.append(events) == events

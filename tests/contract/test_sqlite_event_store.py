@@ -65,6 +65,13 @@ async def test_cursor_when_the_file_was_replaced_is_missed(tmp_path: Path) -> No
             await store.page(ALL, cursor, 10)
 
 
+async def test_check_when_nothing_can_be_written_says_so(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (store, database):
+        await database.write(lambda connection: connection.execute("PRAGMA query_only = ON").fetchall())
+        with pytest.raises(TransientError, match="readonly"):
+            await store.check()
+
+
 async def test_recording_time_when_events_are_appended_is_beside_them_and_not_in_them(tmp_path: Path) -> None:
     async with opened(tmp_path) as (store, database):
         await store.append(EVENTS)
