@@ -41,7 +41,7 @@ def _known(types: str) -> str:
 
 
 # Empty means any, so that a form's empty field filters nothing.
-_TOKEN_OR_EMPTY = r"^([A-Za-z0-9][A-Za-z0-9._:/-]*)?$"
+_TOKEN_OR_EMPTY = r"^([A-Za-z0-9][A-Za-z0-9._:-]*)?$"
 
 After = Annotated[
     str, Query(max_length=100, description="A cursor; empty for the beginning of the log, `latest` for its end.")
