@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import batched, groupby
 
 from shared.agents.sentiment_tracker import STREAM as NEWS_STREAM
 from shared.clock import Clock
@@ -27,6 +27,8 @@ from shared.watchlist import Watchlist
 logger = logging.getLogger(__name__)
 
 SOURCE = "ingest"
+BATCH = 50
+"""Events that are emitted at once: a year of history must not keep others from writing."""
 NEWS_OVERLAP = timedelta(days=3)
 NEWS_LOOKBACK = timedelta(days=30)
 _LENGTHS: dict[Interval, timedelta] = {
@@ -165,12 +167,11 @@ class Ingest:
         return await self._emit_unknown([changed])
 
     async def _emit_unknown(self, events: Sequence[Event]) -> int:
-        unknown = [event for event in events if event.id not in self._known]
-        if not unknown:
-            return 0
-        new = await self.emit(unknown)
-        self._known.update(event.id for event in unknown)
-        return len(new)
+        unknown, count = [event for event in events if event.id not in self._known], 0
+        for batch in batched(unknown, BATCH, strict=False):
+            count += len(await self.emit(batch))
+            self._known.update(event.id for event in batch)
+        return count
 
     async def _last(self, stream: str, kind: str, now: datetime) -> datetime | None:
         body = await self.store.latest(stream, kind, now)
