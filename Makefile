@@ -1,5 +1,5 @@
 # Two commands matter: `make run` and `make test`. Each makes what it needs; nothing is installed outside .venv.
-.PHONY: run demo check test format bench clean help
+.PHONY: run demo check test format clean help
 .DEFAULT_GOAL := help
 
 VENV := .venv

@@ -21,17 +21,29 @@ def load(root: Path) -> dict[str, str]:
     path = root / "local.settings.json"
     for name, value in _values(path).items():
         os.environ.setdefault(name, value)
-    os.environ.setdefault("FINAGENT_TICK", "*/15 * * * * *" if os.environ.get("ALPACA_API_KEY") else "* * * * * *")
+    if not os.environ.get("FINAGENT_TICK"):  # an empty value counts as not given, as it does in Settings
+        os.environ["FINAGENT_TICK"] = "*/15 * * * * *" if os.environ.get("ALPACA_API_KEY") else "* * * * * *"
     return dict(os.environ)
 
 
 def _values(path: Path) -> dict[str, str]:
-    if not path.exists():
-        return {}
     try:
-        return {name: str(value) for name, value in json.loads(path.read_text("utf-8"))["Values"].items()}
+        values = {name: str(value) for name, value in json.loads(path.read_text("utf-8"))["Values"].items()}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InvalidError(f"{path.name}: cannot be read: {error.strerror}") from error
     except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise InvalidError(f"{path.name}: not a JSON object with Values: {error}") from error
+    unfit = sorted(name for name, value in values.items() if not _fits_environment(name, value))
+    if unfit:
+        raise InvalidError(f"{path.name}: cannot be environment variables: {', '.join(map(repr, unfit))}")
+    return values
+
+
+def _fits_environment(name: str, value: str) -> bool:
+    # Lone surrogates, which JSON can spell, have no bytes.
+    return name != "" and "=" not in name and not re.search("[\0\ud800-\udfff]", name + value)
 
 
 def resolve(text: str, values: dict[str, str]) -> str:

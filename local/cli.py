@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -12,15 +13,13 @@ from typing import Annotated, Any
 import typer
 
 from local import report
-from local.client import DeskClient
-from shared.errors import FinAgentError
+from local.client import DEFAULT_PORT, DeskClient
+from shared.errors import FinAgentError, InvalidError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="An event-driven team of finance agents.")
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; `run` takes any free one for 0.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
-
-DEFAULT_PORT = 7071
 
 
 @contextmanager
@@ -80,13 +79,20 @@ def demo(as_json: Json = False) -> None:
 def events(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events happen.")] = False,
     types: Annotated[str, typer.Option(help="Event types, separated by commas.")] = "",
-    after: Annotated[str, typer.Option(help="A cursor; `latest` for the end of the log.")] = "",
+    after: Annotated[
+        str | None,
+        typer.Option(
+            help="A cursor; empty for the beginning of the log, `latest` for its end.",
+            show_default="the beginning; with --follow the end",
+        ),
+    ] = None,
     port: Port = DEFAULT_PORT,
     as_json: Json = False,
 ) -> None:
     """Print the events of a running desk."""
     with _complaints():
-        for event in _client(port).follow(after, types, forever=follow):
+        start = ("latest" if follow else "") if after is None else after
+        for event in _client(port).follow(start, types, forever=follow):
             _print(event) if as_json else typer.echo(report.event_line(event))
 
 
@@ -100,53 +106,68 @@ def trade(
     as_json: Json = False,
 ) -> None:
     """Ask the agents about a trade and wait for their consensus; nothing is bought or sold."""
-    request = {"symbol": symbol.upper(), "side": side, "quantity": quantity}
     with _complaints():
-        client = _client(port)
-        asked = client.post("/api/trades", request | ({"portfolio": portfolio} if portfolio else {}))
-        decided = client.decided_trade(asked["id"])
+        request = {"symbol": symbol.upper(), "side": side, "quantity": _finite("quantity", quantity)}
+        decided = _client(port).ask(request | ({"portfolio": portfolio} if portfolio else {}))
         _print(decided) if as_json else typer.echo(report.trade(decided))
 
 
 @app.command()
 def portfolio(
     name: Annotated[str, typer.Argument(help="The portfolio's name.")] = "main",
-    cash: Annotated[float | None, typer.Option(help="US dollars; sets the portfolio's content.")] = None,
-    position: Annotated[list[str] | None, typer.Option(help="SYMBOL=SHARES; once for each holding.")] = None,
+    cash: Annotated[float | None, typer.Option(help="US dollars to hold from now on.")] = None,
+    position: Annotated[
+        list[str] | None, typer.Option(help="SYMBOL=SHARES to hold from now on, 0 for none; may be repeated.")
+    ] = None,
     port: Port = DEFAULT_PORT,
     as_json: Json = False,
 ) -> None:
-    """Show a portfolio and its risk; with --cash or --position, set what it holds."""
+    """Show a portfolio and its risk; --cash and --position change what they name and leave the rest."""
     with _complaints():
         client = _client(port)
-        if cash is not None or position:
-            held = client.put(f"/api/portfolios/{name}", {"cash": cash or 0, "positions": _positions(position or [])})
+        if cash is None and not position:
+            held = client.portfolio(name)
         else:
-            held = client.get(f"/api/portfolios/{name}")
+            money = None if cash is None else _finite("--cash", cash)
+            held = client.change_portfolio(name, money, _shares(position or []))
         _print(held) if as_json else typer.echo(report.portfolio(held))
 
 
 @app.command()
 def rebuild(as_json: Json = False) -> None:
-    """Rebuild the read models (bars, portfolios, views) from the log, while no host runs."""
+    """Rebuild the read models (bars, portfolios, views) from the log, while no host runs; if stopped, do it again."""
     with _complaints():
+        from local import app_settings
+        from local.host import ROOT
         from shared.wiring import desk
 
+        app_settings.load(ROOT)
         current = desk()
+        if not as_json:
+            typer.echo("Rebuilding. If this is stopped half-way, run it again before a host: it starts anew.", err=True)
         count = asyncio.run(current.projector.rebuild())
         current.close()
         _print({"events": count}) if as_json else typer.echo(f"Read models rebuilt from {count} events.")
 
 
-def _positions(pairs: list[str]) -> list[dict[str, Any]]:
-    positions = []
+def _finite(name: str, number: float) -> float:
+    if not math.isfinite(number):
+        raise InvalidError(f"{name}: {number} is not a finite number")
+    return number
+
+
+def _shares(pairs: list[str]) -> dict[str, float]:
+    shares: dict[str, float] = {}
     for pair in pairs:
-        symbol, _, shares = pair.partition("=")
+        symbol, _, quantity = pair.partition("=")
         try:
-            positions.append({"symbol": symbol.upper(), "quantity": float(shares)})
+            number = float(quantity)
         except ValueError as error:
-            raise typer.BadParameter(f"{pair}: expected SYMBOL=SHARES, for example AAPL=100") from error
-    return positions
+            raise InvalidError(f"--position: {pair!r} is not SYMBOL=SHARES, for example AAPL=100") from error
+        if symbol.upper() in shares:
+            raise InvalidError(f"--position: {symbol.upper()} is given twice")
+        shares[symbol.upper()] = _finite(f"--position {symbol}", number)
+    return shares
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 from local import report
 from local.client import DeskClient
 from shared.errors import InvalidError
+from shared.settings import Settings
 
 START = "2008-09-11"
 DAYS = 6
@@ -47,9 +48,9 @@ def play(emit: Callable[[Any], None] | None) -> None:
             " and dividends.\n"
         )
         _watch(client, emit, say)
-        held = client.put("/api/portfolios/demo", HOLDINGS)
+        client.put("/api/portfolios/demo", HOLDINGS)
         for request in TRADES:
-            decided = client.decided_trade(client.post("/api/trades", request)["id"])
+            decided = client.ask(request)
             emit(decided) if emit else say("\n" + report.trade(decided))
         held = client.get("/api/portfolios/demo")
         emit(held) if emit else say("\n" + report.portfolio(held))
@@ -68,13 +69,22 @@ def _watch(client: DeskClient, emit: Callable[[Any], None] | None, say: Callable
         client.get("/api/events", after="latest", wait=0.2)
 
 
+def environment(folder: str) -> dict[str, str]:
+    """Give the environment of a desk on `folder` that is the same on every machine.
+
+    Every setting is there and empty, which counts as not given and goes before `local.settings.json`: the
+    demonstration takes no settings and no keys from this machine.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINAGENT_", "ALPACA_"))}
+    names = [field.alias for field in Settings.model_fields.values() if field.alias]
+    return kept | dict.fromkeys([*names, "FINAGENT_TICK"], "") | {"FINAGENT_DATA": folder}
+
+
 @contextmanager
 def _desk(folder: str) -> Iterator[str]:
-    # The demonstration is the same on every machine: it takes no settings and no keys from the environment.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINAGENT_", "ALPACA_"))}
     process = subprocess.Popen(
         [sys.executable, "-m", "local.cli", "run", "--port", "0", "--start", START, "--json"],
-        env=kept | {"FINAGENT_DATA": folder},
+        env=environment(folder),
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from local import app_settings, host_json, web
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parents[1]
 DRAIN_SECONDS = 10
+OPENING_SECONDS = 20
+OPENING_POLL_SECONDS = 0.05
 
 
 class Host:
@@ -46,18 +49,32 @@ class Host:
         return f"http://{web.HOST}:{self._listener.getsockname()[1]}"
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Run until SIGTERM or SIGINT; `ready` is called when requests are answered."""
+        """Run until SIGTERM or SIGINT; `ready` is called when the desk is up to date and answers."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))
         sources = [asyncio.create_task(pump.run()) for pump in self._pumps]
         sources += [asyncio.create_task(timer.run()) for timer in self._timers]
-        await self._server.answering.wait()
-        ready()
         ending = asyncio.create_task(stop.wait())
-        await asyncio.wait([ending, serving, *sources], return_when=asyncio.FIRST_COMPLETED)
+        opening = asyncio.create_task(self._open())
+        over = [ending, serving, *sources]
+        await asyncio.wait([opening, *over], return_when=asyncio.FIRST_COMPLETED)
+        if opening.done():
+            ready()
+            await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
+        opening.cancel()
         await self._drain(serving, sources)
+
+    async def _open(self) -> None:
+        """Return when requests are answered and the agents know what happened while no host ran."""
+        await self._server.answering.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(OPENING_SECONDS):
+                for timer in self._timers:
+                    await timer.caught_up.wait()
+                while any((await self.desk.bus.backlog()).values()):  # noqa: ASYNC110 - a bus does not tell when it is empty
+                    await asyncio.sleep(OPENING_POLL_SECONDS)
 
     async def _drain(self, serving: "asyncio.Task[None]", sources: list["asyncio.Task[None]"]) -> None:
         """Take no more work, finish what is under way, and let go of the file."""

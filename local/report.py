@@ -1,10 +1,14 @@
 """What the command line prints for people."""
 
+import re
 from typing import TYPE_CHECKING, Any
+
+from local.client import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from local.host import Host
 
+_RANGE = re.compile(r"\S+ to \S+")
 _SIDES = {True: "for", False: "against"}
 
 
@@ -25,6 +29,7 @@ def described(host: "Host") -> dict[str, Any]:
 def banner(host: "Host") -> str:
     """Say in at most 15 lines what runs, what to open and what to try."""
     about, url = described(host), host.url
+    port = "" if url.endswith(f":{DEFAULT_PORT}") else f" --port {url.rpartition(':')[2]}"
     feed = "live from Alpaca" if host.desk.settings.is_live else f"recorded, one second is {about['speed']:g} s"
     return "\n".join(
         [
@@ -33,7 +38,7 @@ def banner(host: "Host") -> str:
             f"Watching: {', '.join(about['symbols'])}",
             "",
             f"Open   {url}/api/docs",
-            "Watch  .venv/bin/finagent events --follow",
+            f"Watch  .venv/bin/finagent events --follow{port}",
             "Try",
             f"  curl '{url}/api/events?types=analysis.completed&limit=3'",
             f"  curl -X PUT {url}/api/portfolios/main -H 'Content-Type: application/json' \\",
@@ -93,11 +98,17 @@ def _evidence(item: dict[str, Any]) -> str:
     value = item["value"]
     shown = f"{value:,.4g}" if isinstance(value, int | float) else str(value)
     source = f"  [event {item['event'][:8]}]" if "event" in item else ""
-    return f"      {item['name']} = {shown} {item['unit']}".rstrip() + source
+    unit = f"({item['unit']})" if _RANGE.fullmatch(item["unit"]) else item["unit"]
+    return f"      {item['name']} = {shown} {unit}".rstrip() + source
 
 
 def _risk(risk: dict[str, Any]) -> list[str]:
-    lines = [f"  Value {risk['value']:,.2f} USD, {risk['observations']} days of history"]
+    prices = f" at prices of {risk['prices_as_of'][:10]}" if risk.get("prices_as_of") else ""
+    lines = [f"  Value {risk['value']:,.2f} USD{prices}, {risk['observations']} days of history"]
+    if risk.get("unpriced"):
+        lines.append(f"  Without a price, left out: {', '.join(risk['unpriced'])}")
+    if risk.get("unmeasured"):
+        lines.append(f"  Without enough history, measured as cash: {', '.join(risk['unmeasured'])}")
     lines += [f"    {name} = {value:.4f}" for name, value in risk["measures"].items()]
     breaches = [
         f"  Over the limit: {b['limit']} is {b['value']:.3f}, allowed {b['allowed']:.3f}" for b in risk["breaches"]

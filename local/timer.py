@@ -26,14 +26,20 @@ class Timer:
     def __init__(self, function: Registered, timeout_seconds: float) -> None:
         self._function = function
         self._timeout_seconds = timeout_seconds
+        self.caught_up = asyncio.Event()
         self._schedule = str(function.trigger["schedule"])
         fields = self._schedule.split()
         if len(fields) != 6 or not croniter.is_valid(self._schedule, second_at_beginning=True):  # noqa: PLR2004
             raise InvalidError(f"{function.name}: {self._schedule!r} is not an NCRONTAB schedule of six fields")
 
     async def run(self) -> None:
-        """Invoke the function at its times until cancelled; what falls due while it runs is made up for once."""
+        """Invoke the function at its times until cancelled.
+
+        What fell due while no host ran, or while the function itself did, is made up for once.
+        """
         due = next_time(self._schedule, _now())
+        await self._invoke(past_due=True)
+        self.caught_up.set()
         while True:
             await asyncio.sleep(max(0.0, (due - _now()).total_seconds()))
             started = _now()

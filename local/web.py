@@ -90,6 +90,8 @@ def bind(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        # Binding alone would share the port with another that has not begun to listen either.
+        listener.listen()
     except OSError as error:
         listener.close()
         raise InvalidError(f"port {port} cannot be used: {error.strerror}; choose another with --port") from error

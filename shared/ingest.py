@@ -104,7 +104,8 @@ class Ingest:
         try:
             count = await tick(now)
         except FinAgentError as error:
-            logger.warning("%s: nothing ingested: %s", name, error)
+            if status.problem != str(error):
+                logger.warning("%s: nothing ingested: %s", name, error)
             status.problem = str(error)
             return 0
         status.succeeded_at, status.problem = now, None

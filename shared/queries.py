@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from shared.agents.own_state import OwnState
 from shared.agents.registry import STATES, STEPS, TRADE, handlers
-from shared.agents.step import StepDeps
+from shared.agents.step import CONSENSUS, Round, Rounds, StepDeps
 from shared.bus.port import EventBus
 from shared.bus.topology import Topology
 from shared.clock import Clock
@@ -90,7 +91,7 @@ class Queries:
             "id": trade_id,
             "state": "decided" if consensus else "open",
             "requested_at": request.time,
-            "deadline": TRADE.deadline_of(request, self.step_deps),
+            "deadline": await self._deadline(request),
             "trade": request.data.model_dump(mode="json", exclude_none=True),
             "opinions": [
                 _opinion(event, late=consensus is not None and event.id not in counted)
@@ -120,8 +121,7 @@ class Queries:
 
     async def history(self, symbol: str, start: datetime | None, end: datetime, as_of: datetime) -> list[Bar]:
         """Give the newest 5,000 bars known at `as_of`, of those that closed after `start` and not after `end`."""
-        bars = await self.bars.read(symbol, as_of, after=start, limit=5_000)
-        return [bar for bar in bars if bar.closed_at <= end]
+        return await self.bars.read(symbol, as_of, after=start, until=end, limit=5_000)
 
     async def agents(self) -> list[dict[str, Any]]:
         """Give each agent with what it reacts to, the steps that it votes in, and what it has views on."""
@@ -164,6 +164,11 @@ class Queries:
                 for name, status in self.ingest.status.items()
             },
         }
+
+    async def _deadline(self, request: TradeRequested) -> datetime:
+        rounds = (await OwnState(self.store, CONSENSUS, Rounds).read(request.stream)).rounds
+        opened = rounds.get(request.id, Round())
+        return opened.deadline or TRADE.deadline_of(request, self.step_deps)
 
     async def _problem_of_store(self) -> str | None:
         try:

@@ -61,7 +61,8 @@ class Settings(BaseModel):
         le=10_000_000,
         allow_inf_nan=False,
         alias="FINAGENT_SPEED",
-        description="Feed seconds per second on the recorded feed.",
+        description="Feed seconds per second on the recorded feed; beyond 600,000 prices are stale before anybody"
+        " votes.",
     )
     deadline_seconds: float = Field(
         30,

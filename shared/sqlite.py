@@ -9,8 +9,10 @@ import fcntl
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +22,8 @@ from shared.errors import InvalidError, TransientError
 
 logger = logging.getLogger(__name__)
 
+BUSY_SECONDS = 5.0
+BUSY_PAUSE_SECONDS = 0.02
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 type Work[T] = Callable[[sqlite3.Connection], T]
@@ -58,22 +62,26 @@ class Database:
     Raises
     ------
     InvalidError
-        Another process has the file open; its process id is named.
+        The file cannot be opened, or is no such file; or another process has it open, whose id is named.
     """
 
     def __init__(self, path: Path, schema: Sequence[str]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._lock = _lock(path.with_suffix(".lock"))
-        self._writer = _connect(path)
-        for script in schema:
-            self._writer.executescript(script)
-        self._reader = _connect(path)
-        self._reader.execute("PRAGMA query_only = ON")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(path.with_suffix(".lock"))
+        except OSError as error:
+            raise InvalidError(f"{path} cannot be used: {error}") from error
+        try:
+            self._writer, self._reader = _open(path, schema)
+        except sqlite3.Error as error:
+            self._lock.close()
+            raise InvalidError(f"{path} cannot be used: {error}") from error
         self._waiting: list[_Job] = []
         self._group: list[_Job] = []
         self._commit: Future[object] | None = None
         self._committer = ThreadPoolExecutor(1, "sqlite-commit")
+        self._blocked_since: float | None = None
         self._closed = False
 
     async def write[T](self, work: Work[T], then: Callable[[T], None] | None = None) -> T:
@@ -109,7 +117,7 @@ class Database:
         """Run a query on what is committed, and give its rows; for short queries, on the event loop's thread."""
         try:
             return self._reader.execute(sql, parameters).fetchall()
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             raise TransientError(f"the store cannot be read: {error}") from error
 
     def set_up(self, sql: str, parameters: Sequence[object] = ()) -> None:
@@ -133,17 +141,38 @@ class Database:
     def _begin(self) -> None:
         if self._commit is not None or not self._waiting:
             return
-        self._group, self._waiting = self._waiting, []
+        loop = self._waiting[0].future.get_loop()
         try:
             self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if self._has_patience(error):
+                loop.call_later(BUSY_PAUSE_SECONDS, self._begin)
+                return
+            self._group, self._waiting = self._waiting, []
+            self._tell(error)
+            return
+        self._blocked_since = None
+        self._group, self._waiting = self._waiting, []
+        try:
             for job in self._group:
                 self._attempt(job)
         except sqlite3.Error as error:
             self._tell(error)
             return
-        loop = self._group[0].future.get_loop()
         self._commit = self._committer.submit(self._writer.execute, "COMMIT")
         self._commit.add_done_callback(lambda _: loop.is_closed() or loop.call_soon_threadsafe(self._end_and_go_on))
+
+    def _has_patience(self, error: sqlite3.Error) -> bool:
+        # Somebody looks into the file with another program; waiting inside SQLite would stop the event loop.
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or self._closed:
+            return False
+        now = time.monotonic()
+        if self._blocked_since is None:
+            self._blocked_since = now
+        if now - self._blocked_since < BUSY_SECONDS:
+            return True
+        self._blocked_since = None
+        return False
 
     def _attempt(self, job: _Job) -> None:
         self._writer.execute("SAVEPOINT work")
@@ -193,10 +222,26 @@ def _follow_up(job: _Job) -> Exception | None:
     return None
 
 
+def _open(path: Path, schema: Sequence[str]) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    with closing(_connect(path)) as maker:
+        for script in schema:
+            maker.executescript(script)
+    writer = _connect(path)
+    # From now on whoever waits for a lock waits beside the event loop, not on it.
+    writer.execute("PRAGMA busy_timeout = 0")
+    reader = _connect(path)
+    reader.execute("PRAGMA query_only = ON")
+    return writer, reader
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -24,6 +24,7 @@ NAME = "risk_manager"
 HISTORY_BARS = 251
 LEAST_RETURNS = 100
 CONFIDENCE = 0.8
+LEAST_CONFIDENCE = 0.1
 HALF_A_CENT = 0.005
 ROUNDING = 1e-9
 """A trade changes the shares of what it does not touch by less than this, in the last digits of a float."""
@@ -66,12 +67,24 @@ async def on_portfolio_changed(event: PortfolioChanged, _state: Stateless, deps:
 
 
 async def judge_trade(event: TradeRequested, deps: RiskDeps) -> Judgment:
-    """Judge the portfolio as it would be after the trade: room under the limits supports it, a passed limit vetoes.
+    """Judge what the trade does to the use of the limits; a limit that it would pass further is a veto.
 
     Raises
     ------
     MissingError
-        No portfolio was named, it is unknown, or a price is missing.
+        No portfolio was named, it is unknown, or the price of a holding or of the symbol is missing or stale.
+
+    Notes
+    -----
+    The use u of the limits is the larger of weight / `max_weight` of the symbol and EWMA value at risk / `max_var_95`:
+    the shares of other symbols stay as they are. Room under a limit is no reason to trade, so the stance is::
+
+        -min(1, u_after)              where the trade raises the use, and -1 with a veto
+        +min(1, u_before - u_after)   where it lowers the use
+        0                             where the use stays
+
+    The confidence is ``CONFIDENCE * max(u_before, u_after)``, from `LEAST_CONFIDENCE` to `CONFIDENCE`: far from every
+    limit others decide. It is halved where the value at risk after the trade is not measured on all holdings.
     """
     held = await _portfolio(event, deps)
     symbols = {position.symbol for position in held.data.positions} | {event.data.symbol}
@@ -80,6 +93,8 @@ async def judge_trade(event: TradeRequested, deps: RiskDeps) -> Judgment:
     cash, positions = _after_trade(held.data, event, price)
     if cash < 0 or any(quantity < 0 for quantity in positions.values()):
         return _impossible(event, held, cash, price)
+    for symbol in sorted(symbols):
+        _price(symbol, histories, event.time)
     before = _assess(held.data, histories, deps.limits)
     after = _assess(_as_portfolio(held.data.portfolio, cash, positions), histories, deps.limits)
     return _judge(event, held, before, after, deps.limits)
@@ -200,15 +215,41 @@ def _judge(
     event: TradeRequested, held: PortfolioChanged, before: RiskAssessment, after: RiskAssessment, limits: RiskLimits
 ) -> Judgment:
     worse = [breach for breach in after.breaches if breach.value > _value(before, breach.limit) + ROUNDING]
-    used = max(after.weights.get(event.data.symbol, 0.0) / limits.max_weight, _var(after) / limits.max_var_95)
+    used_before, used = _uses(event.data.symbol, before, after, limits)
     veto = "; ".join(f"{b.limit} would be {b.value:.3f}, {b.allowed:.3f} is allowed" for b in worse) or None
     return Judgment(
-        stance=max(-1.0, min(1.0, 1 - 2 * used)),
-        confidence=CONFIDENCE if "ewma_var_95" in after.measures and not after.unmeasured else CONFIDENCE / 2,
-        rationale=(veto or f"After the trade {used:.0%} of the tightest limit is used.") + _caveat(after),
+        stance=-1.0 if veto else _stance(used_before, used),
+        confidence=_confidence(max(used_before, used), after),
+        rationale=(veto or f"The trade takes the use of the tightest limit from {used_before:.0%} to {used:.0%}.")
+        + _caveat(after),
         evidence=_evidence(event, held, before, after),
         veto=veto,
     )
+
+
+def _uses(symbol: str, before: RiskAssessment, after: RiskAssessment, limits: RiskLimits) -> tuple[float, float]:
+    # What cannot be measured on one side would look like a risk that the trade brings or takes away.
+    comparable = _knows_var(before) and _knows_var(after)
+    first, second = (
+        max(each.weights.get(symbol, 0.0) / limits.max_weight, _var(each) / limits.max_var_95 if comparable else 0.0)
+        for each in (before, after)
+    )
+    return first, second
+
+
+def _knows_var(assessment: RiskAssessment) -> bool:
+    return "ewma_var_95" in assessment.measures or set(assessment.weights) <= set(assessment.unmeasured)
+
+
+def _stance(used_before: float, used: float) -> float:
+    if abs(used - used_before) <= ROUNDING:
+        return 0.0
+    return -min(1.0, used) if used > used_before else min(1.0, used_before - used)
+
+
+def _confidence(used: float, after: RiskAssessment) -> float:
+    confidence = max(LEAST_CONFIDENCE, min(CONFIDENCE, CONFIDENCE * used))
+    return confidence if "ewma_var_95" in after.measures and not after.unmeasured else confidence / 2
 
 
 def _caveat(after: RiskAssessment) -> str:

@@ -28,7 +28,15 @@ FULL_WEIGHT = 3.0
 
 
 class Headline(BaseModel):
-    """A scored headline that still counts."""
+    """A scored headline that still counts.
+
+    Attributes
+    ----------
+    at : datetime
+        When the desk came to know it: nothing is judged by it before.
+    published_at : datetime
+        When it was published, never after `at`: its age counts from here.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,10 +44,11 @@ class Headline(BaseModel):
     text: str
     score: float
     at: datetime
+    published_at: datetime
 
 
 class SentimentState(BaseModel):
-    """The headlines that still count, by symbol, oldest first."""
+    """The headlines that still count, by symbol, in the order of their publication."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,7 +69,13 @@ async def on_news_received(
     from shared.quant import sentiment  # its model is only needed where headlines are scored
 
     tone = sentiment.score(f"{event.data.headline}. {event.data.summary}".strip())
-    headline = Headline(event=event.id, text=event.data.headline, score=tone.value, at=event.time)
+    headline = Headline(
+        event=event.id,
+        text=event.data.headline,
+        score=tone.value,
+        at=event.time,
+        published_at=min(event.time, event.data.published_at),
+    )
     headlines, emits = dict(state.headlines), list[Emit]()
     for ordinal, symbol in enumerate(dict.fromkeys(event.data.symbols or (MARKET,))):
         headlines[symbol] = _ordered((*headlines.get(symbol, ()), headline))
@@ -95,12 +110,12 @@ async def judge_trade(event: TradeRequested, deps: SentimentDeps) -> Judgment:
 
 def _ordered(headlines: tuple[Headline, ...]) -> tuple[Headline, ...]:
     once = {headline.event: headline for headline in headlines}.values()
-    return tuple(sorted(once, key=lambda headline: (headline.at, headline.event)))
+    return tuple(sorted(once, key=lambda headline: (headline.published_at, headline.event)))
 
 
 def _kept(headlines: dict[str, tuple[Headline, ...]]) -> dict[str, tuple[Headline, ...]]:
     # Aged by the newest headline, not by the one at hand: what is kept must not depend on the order of arrival.
-    newest = max(headline.at for known in headlines.values() for headline in known)
+    newest = max(headline.published_at for known in headlines.values() for headline in known)
     young = {
         symbol: tuple(each for each in known[-HEADLINES_KEPT:] if _weight(each, newest) >= LEAST_WEIGHT / 2)
         for symbol, known in headlines.items()
@@ -109,7 +124,7 @@ def _kept(headlines: dict[str, tuple[Headline, ...]]) -> dict[str, tuple[Headlin
 
 
 def _weight(headline: Headline, now: datetime) -> float:
-    age_hours = (now - headline.at).total_seconds() / 3600
+    age_hours = (now - headline.published_at).total_seconds() / 3600
     return decayed(1.0, max(0.0, age_hours), HALF_LIFE_HOURS)
 
 

@@ -36,10 +36,18 @@ class Ballot(BaseModel):
 
 
 class Round(BaseModel):
-    """One question to the agents: who has answered, and whether it is closed."""
+    """One question to the agents: who has answered, and whether it is closed.
+
+    Attributes
+    ----------
+    deadline : datetime or None
+        The desk time at which it closes at the latest, as set when its trigger came: the pace may be another since.
+        None before that.
+    """
 
     model_config = ConfigDict(frozen=True)
 
+    deadline: datetime | None = None
     ballots: dict[str, Ballot] = {}
     late: tuple[str, ...] = ()
     closed: bool = False
@@ -135,12 +143,13 @@ class Step:
     async def on_trigger(self, event: Event, state: Rounds, deps: StepDeps) -> Decision[Rounds]:
         """Open the round: remember it, and schedule its deadline."""
         current = state.rounds.get(event.id, Round())
+        due = current.deadline or self.deadline_of(event, deps)
+        opened = state.with_round(event.id, current.model_copy(update={"deadline": due}))
         if current.closed:
-            return Decision()
-        due = self.deadline_of(event, deps)
+            return Decision(opened)
         data = Deadline(step=self.name, trigger=event.id)
         deadline = self.deadline.caused_by(event, source=CONSENSUS, data=data, time=due)
-        return Decision(state.with_round(event.id, current), (Emit(deadline, deliver_at=due),))
+        return Decision(opened, (Emit(deadline, deliver_at=due),))
 
     async def on_opinion(self, event: OpinionFormed, state: Rounds, _deps: StepDeps) -> Decision[Rounds]:
         """Count a vote, and close the round with the last one; a vote after the end is kept as late."""
@@ -151,7 +160,7 @@ class Step:
         if current.closed:
             return Decision(state.with_round(trigger, current.model_copy(update={"late": (*current.late, event.id)})))
         ballots = {**current.ballots, vote.agent: Ballot(id=event.id, time=event.time, opinion=vote)}
-        current = Round(ballots=ballots)
+        current = current.model_copy(update={"ballots": ballots})
         if len(ballots) < len(self.judges):
             return Decision(state.with_round(trigger, current))
         last = max(ballot.time for ballot in ballots.values())

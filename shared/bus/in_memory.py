@@ -88,8 +88,8 @@ class InMemoryEventBus:
         self._queues[delivery.subscription].renew(delivery)
 
     async def backlog(self) -> dict[str, int]:
-        """Give the number of messages that wait in each subscription."""
-        return {name: len(queue) for name, queue in self._queues.items()}
+        """Give the number of messages in each subscription, without the scheduled ones that are not due."""
+        return {name: queue.active() for name, queue in self._queues.items()}
 
     async def dead_letters(self) -> list[DeadLetter]:
         """Give what lies in the dead-letter queues, oldest first."""

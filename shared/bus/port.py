@@ -74,7 +74,7 @@ class EventBus(Protocol):
         ...
 
     async def backlog(self) -> dict[str, int]:
-        """Give the number of messages that wait in each subscription, as `topic/subscription`."""
+        """Give the number of messages in each `topic/subscription`, without the scheduled ones that are not due."""
         ...
 
     async def dead_letters(self) -> list[DeadLetter]:

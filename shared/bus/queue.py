@@ -59,6 +59,11 @@ class SubscriptionQueue:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def active(self) -> int:
+        """Give the number of messages without the scheduled ones that are not due."""
+        self._release_overdue()
+        return len(self._entries) - len(self._scheduled)
+
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 

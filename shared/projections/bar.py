@@ -37,15 +37,25 @@ class BarHistory:
         self._store = store
         self._view = _view(interval)
 
-    async def read(self, symbol: str, as_of: datetime, *, after: datetime | None = None, limit: int = 500) -> list[Bar]:
+    async def read(
+        self,
+        symbol: str,
+        as_of: datetime,
+        *,
+        after: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 500,
+    ) -> list[Bar]:
         """Give the newest `limit` bars that closed not after `as_of`, as known then; oldest first.
 
         Parameters
         ----------
         after : datetime, optional
             Leave out bars that closed at or before it.
+        until : datetime, optional
+            Leave out bars that closed after it.
         """
-        found = await self._store.read(self._view, symbol, as_of, after=after, limit=limit)
+        found = await self._store.read(self._view, symbol, as_of, after=after, until=until, limit=limit)
         return [_bar(row) for row in found]
 
     async def closes(self, symbol: str, as_of: datetime, *, limit: int) -> dict[datetime, float]:

@@ -28,12 +28,20 @@ class InMemoryProjectionStore:
                 kept[place] = row
 
     async def read(
-        self, view: str, key: str, as_of: datetime, *, after: datetime | None = None, limit: int = 1
+        self,
+        view: str,
+        key: str,
+        as_of: datetime,
+        *,
+        after: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 1,
     ) -> list[Row]:
         """Give what was known at `as_of`, oldest first."""
         latest: dict[datetime, Row] = {}
+        last = as_of if until is None else min(as_of, until)
         for row in self._rows.get((view, key), []):
-            if row.known_at <= as_of and row.valid_at <= as_of and (after is None or row.valid_at > after):
+            if row.known_at <= as_of and row.valid_at <= last and (after is None or row.valid_at > after):
                 latest[row.valid_at] = row
         return list(latest.values())[max(0, len(latest) - limit) :]
 

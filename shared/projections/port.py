@@ -42,7 +42,14 @@ class ProjectionStore(Protocol):
         ...
 
     async def read(
-        self, view: str, key: str, as_of: datetime, *, after: datetime | None = None, limit: int = 1
+        self,
+        view: str,
+        key: str,
+        as_of: datetime,
+        *,
+        after: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 1,
     ) -> list[Row]:
         """Give what was known at `as_of` about moments not after it.
 
@@ -50,8 +57,10 @@ class ProjectionStore(Protocol):
         ----------
         after : datetime, optional
             Leave out what is valid at or before it.
+        until : datetime, optional
+            Leave out what is valid after it.
         limit : int
-            The newest so many.
+            The newest so many of what is left.
 
         Returns
         -------

@@ -23,7 +23,13 @@ class Projector:
             await self._projections.apply(_fold(event))
 
     async def rebuild(self) -> int:
-        """Fold the whole log anew and give the number of events read."""
+        """Fold the whole log anew and give the number of events read.
+
+        Notes
+        -----
+        The read models are emptied first and filled page by page. Stopped half-way, they hold the earlier part of the
+        log; doing it again starts anew and gives them whole, because a fold depends on its event alone.
+        """
         await self._projections.clear()
         count, cursor = 0, ""
         while True:

@@ -38,15 +38,24 @@ class SqliteProjectionStore:
         await self._database.write(lambda connection: connection.executemany(_KEEP, values).rowcount)
 
     async def read(
-        self, view: str, key: str, as_of: datetime, *, after: datetime | None = None, limit: int = 1
+        self,
+        view: str,
+        key: str,
+        as_of: datetime,
+        *,
+        after: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 1,
     ) -> list[Row]:
         """Give what was known at `as_of`, oldest first."""
         moment = to_microseconds(as_of)
+        last = moment if until is None else min(moment, to_microseconds(until))
+        first = _BEFORE_ALL if after is None else to_microseconds(after)
         rows = self._database.read(
             "SELECT valid_at, max(known_at), body FROM projections"
             " WHERE view = ? AND key = ? AND valid_at <= ? AND valid_at > ? AND known_at <= ?"
             " GROUP BY valid_at ORDER BY valid_at DESC LIMIT ?",
-            (view, key, moment, _BEFORE_ALL if after is None else to_microseconds(after), moment, limit),
+            (view, key, last, first, moment, limit),
         )
         return [
             Row(view, key, from_microseconds(valid_at), from_microseconds(known_at), body)

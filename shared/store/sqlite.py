@@ -20,7 +20,7 @@ from shared.store.port import Commit, Filter, Page, Snapshot
 from shared.store.receipt import decode_outputs, encode_outputs
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS log (name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS log (name TEXT NOT NULL, checks INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS events (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -77,7 +77,8 @@ class SqliteEventStore:
     async def check(self) -> None:
         """Return when the log could be read and a row of the file written."""
         self._end()
-        await self._database.write(lambda connection: connection.execute("UPDATE log SET name = name").rowcount)
+        # It must change something: what is the same already, SQLite does not write.
+        await self._database.write(lambda connection: connection.execute("UPDATE log SET checks = checks + 1").rowcount)
 
     async def append(self, events: Sequence[Event]) -> list[Event]:
         """Add what is new to the log and give it."""
@@ -225,7 +226,7 @@ def _name_log(database: Database) -> str:
     if rows:
         return str(rows[0][0])
     name = secrets.token_hex(4)
-    database.set_up("INSERT INTO log VALUES (?)", (name,))
+    database.set_up("INSERT INTO log (name) VALUES (?)", (name,))
     return name
 
 

@@ -55,11 +55,16 @@ rows_at_random = st.lists(
 
 
 def expected(
-    rows: Iterable[Row], key: str, as_of: datetime, after: datetime | None = None, limit: int = 100
+    rows: Iterable[Row],
+    key: str,
+    as_of: datetime,
+    after: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 100,
 ) -> list[Row]:
     """Say what a read must give, by going through all rows."""
     seen = [row for row in rows if row.key == key and row.known_at <= as_of and row.valid_at <= as_of]
-    seen = [row for row in seen if after is None or row.valid_at > after]
+    seen = [row for row in seen if (after is None or row.valid_at > after) and (until is None or row.valid_at <= until)]
     latest = {row.valid_at: row for row in sorted(seen, key=lambda row: row.known_at)}
     return [latest[moment] for moment in sorted(latest)][-limit:]
 
@@ -109,6 +114,27 @@ class ProjectionStoreContract(ABC):
         assert [row.valid_at for row in found] == MOMENTS[1:3]
         found = await store.read("bar:1Day", "AAPL", MOMENTS[2], after=MOMENTS[0] - INSTANT, limit=10)
         assert [row.valid_at for row in found] == MOMENTS[:3]
+
+    @pytest.mark.parametrize(
+        ("until", "seen"),
+        [
+            (MOMENTS[0] - INSTANT, []),
+            (MOMENTS[1] - INSTANT, MOMENTS[:1]),
+            (MOMENTS[1], MOMENTS[:2]),
+            (MOMENTS[2], MOMENTS[1:3]),
+            (MOMENTS[3], MOMENTS[1:3]),
+        ],
+    )
+    async def test_read_when_it_ends_before_now_gives_the_newest_until_then(
+        self, store: ProjectionStore, until: datetime, seen: list[datetime]
+    ) -> None:
+        await store.apply([a_row(str(moment), valid_at=moment) for moment in MOMENTS])
+        found = await store.read("bar:1Day", "AAPL", MOMENTS[2], until=until, limit=2)
+        assert [row.valid_at for row in found] == seen
+
+    async def test_read_when_it_ends_before_now_gives_corrections_known_now(self, store: ProjectionStore) -> None:
+        await store.apply(HISTORY)
+        assert await store.read("bar:1Day", "AAPL", CLOSE + 2 * DAY, until=CLOSE) == [AGAIN]
 
     @pytest.mark.parametrize("limit", [0, 1, 2, 3, 4, 5])
     async def test_read_when_limited_gives_the_newest_oldest_first(self, store: ProjectionStore, limit: int) -> None:
@@ -196,14 +222,15 @@ class ProjectionStoreContract(ABC):
         rows=rows_at_random,
         as_of=st.sampled_from(MOMENTS),
         after=st.none() | st.sampled_from(MOMENTS),
+        until=st.none() | st.sampled_from(MOMENTS),
         limit=st.integers(1, 3),
     )
     async def test_read_when_the_future_is_full_of_canaries_sees_none_of_them(
-        self, rows: list[Row], as_of: datetime, after: datetime | None, limit: int
+        self, rows: list[Row], as_of: datetime, after: datetime | None, until: datetime | None, limit: int
     ) -> None:
         past = [row for row in rows if max(row.valid_at, row.known_at) <= as_of]
         async with self.opened() as store:
             await store.apply(rows)
             for key in ("AAPL", "IBM"):
-                found = await store.read("bar:1Day", key, as_of, after=after, limit=limit)
-                assert found == expected(past, key, as_of, after, limit)
+                found = await store.read("bar:1Day", key, as_of, after=after, until=until, limit=limit)
+                assert found == expected(past, key, as_of, after, until, limit)

@@ -120,7 +120,7 @@ class SettlementContract(ABC):
     async def test_scheduled_output_when_settled_is_only_published(self, parts: Parts) -> None:
         assert await parts.settlement.settle(COMMIT, OUTPUTS[1:2]) == []
         assert await parts.store.get(DEADLINE.id) is None
-        assert await parts.bus.backlog() == {VOTES: 0, CLOCKS: 1}
+        assert await parts.bus.backlog() == {VOTES: 0, CLOCKS: 0}
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
                 await parts.bus.receive(CLOCKS)

@@ -4,10 +4,12 @@ import json
 import sqlite3
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 
+from shared.sqlite import to_microseconds
 from tests.e2e.process import ROOT, DeskProcess
 from tests.e2e.refusal import refused
 
@@ -33,6 +35,15 @@ def test_bars_when_a_zone_is_given_are_the_same(api: httpx.Client) -> None:
     utc = api.get("/api/bars/GOOG", params={"to": "2008-06-02T20:00:00Z"}).json()["bars"]
     assert utc == api.get("/api/bars/GOOG", params={"to": "2008-06-02T16:00:00-04:00"}).json()["bars"]
     assert utc[-1]["closed_at"] == "2008-06-02T20:00:00Z"
+
+
+def test_bars_when_more_than_a_page_is_newer_are_still_those_of_the_range(tmp_path: Path) -> None:
+    first = datetime(1990, 1, 2, tzinfo=UTC)
+    moments = [first + hours * timedelta(hours=1) for hours in range(5_010)]
+    with DeskProcess(tmp_path) as desk, desk.client() as client:
+        _insert_bars(desk.file, "MSFT", moments)
+        found = client.get("/api/bars/MSFT", params={"to": f"{moments[4]:%Y-%m-%dT%H:%M:%SZ}"}).json()["bars"]
+    assert [bar["closed_at"] for bar in found] == [f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in moments[:5]]
 
 
 def test_agents_when_they_are_listed_say_what_they_do(api: httpx.Client) -> None:
@@ -92,6 +103,12 @@ def test_health_when_the_store_is_broken_is_unavailable_until_it_is_mended(tmp_p
         assert client.get("/api/health").status_code == 200
         again = client.post("/api/trades", json={"symbol": "AAPL", "side": "buy", "quantity": 1})
         assert again.status_code == 202
+
+
+def _insert_bars(file: Path, symbol: str, moments: list[datetime]) -> None:
+    rows = [(symbol, to_microseconds(moment), to_microseconds(moment)) for moment in moments]
+    with closing(sqlite3.connect(file, timeout=10)) as other, other:
+        other.executemany("INSERT INTO projections VALUES ('bar:1Day', ?, ?, ?, CAST('[1,1,1,1,1]' AS BLOB))", rows)
 
 
 def _rename(file: Path, table: str, name: str) -> None:

@@ -2,11 +2,14 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from shared.agents.registry import TRADE
+from tests.e2e.process import DeskProcess
 from tests.e2e.refusal import refused
 
 DECISION_SECONDS = 45
@@ -89,12 +92,12 @@ def test_trade_when_its_key_comes_twenty_times_at_once_is_one(api: httpx.Client)
     kinds = [event["type"] for event in _story(api, trade_id)]
     assert kinds.count("trade.requested") == 1
     assert kinds.count("consensus.reached") == 1
-    assert kinds.count("opinion.formed") == 3
+    assert kinds.count("opinion.formed") == len(TRADE.judges)
 
 
 def test_trade_when_it_is_decided_shows_who_said_what(api: httpx.Client, decided: dict[str, Any]) -> None:
     opinions, consensus = decided["opinions"], decided["consensus"]
-    assert {opinion["agent"] for opinion in opinions} == {"market_analyst", "risk_manager", "sentiment_tracker"}
+    assert {opinion["agent"] for opinion in opinions} == set(TRADE.judges)
     assert consensus["decision"] in ("approved", "rejected", "no_quorum")
     assert consensus["closed_by"] == "quorum"
     assert consensus["explanation"]
@@ -128,6 +131,15 @@ def test_trade_when_it_is_decided_is_told_by_its_events(api: httpx.Client, decid
 
 def test_trade_when_it_is_decided_stays_so(api: httpx.Client, decided: dict[str, Any]) -> None:
     assert api.get(f"/api/trades/{decided['id']}").json() == decided
+
+
+def test_trade_when_the_desk_runs_at_another_speed_since_keeps_its_deadline(tmp_path: Path) -> None:
+    trade = {"symbol": "AAPL", "side": "buy", "quantity": 1}
+    with DeskProcess(tmp_path, FINAGENT_SPEED="86400") as desk, desk.client() as client:
+        decided = _decided(client, client.post("/api/trades", json=trade).json()["id"])
+        desk.stop()
+    with DeskProcess(tmp_path, FINAGENT_SPEED="3600") as desk, desk.client() as client:
+        assert client.get(f"/api/trades/{decided['id']}").json()["deadline"] == decided["deadline"]
 
 
 def test_trade_when_it_costs_more_than_the_cash_is_vetoed(api: httpx.Client) -> None:

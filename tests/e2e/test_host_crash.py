@@ -5,6 +5,7 @@ from random import Random
 
 import httpx
 
+from shared.agents.registry import TRADE
 from tests.e2e.process import DeskProcess, read_log
 
 TRADES = 60
@@ -87,7 +88,7 @@ def _check_log(file: Path, trades: set[str]) -> None:
     consensus = read_log(file, "SELECT stream, count(*) FROM events WHERE type = 'consensus.reached' GROUP BY 1")
     assert dict(consensus) == {f"trade-{trade}": 1 for trade in trades}
     votes = read_log(file, "SELECT stream, count(*) FROM events WHERE type = 'opinion.formed' GROUP BY 1")
-    assert {count for _, count in votes} == {3}
+    assert {count for _, count in votes} == {len(TRADE.judges)}
     assert read_log(file, "SELECT count(*) FROM deliveries WHERE dead_reason IS NOT NULL") == [(0,)]
     assert read_log(file, "SELECT count(*) FROM events WHERE type = 'step.failed'") == [(0,)]
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -160,6 +160,43 @@ async def test_read_when_a_commit_is_under_way_sees_what_was_committed_before(da
 async def test_read_when_it_would_write_is_refused(database: Database) -> None:
     with pytest.raises(TransientError, match="readonly"):
         database.read("INSERT INTO numbers VALUES (1, '')")
+
+
+async def test_write_when_another_program_holds_the_file_waits_without_stopping_the_loop(database: Database) -> None:
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        write = asyncio.create_task(database.write(insert(1)))
+        for _ in range(5):
+            await asyncio.sleep(0.01)
+        assert not write.done()
+        other.execute("COMMIT")
+        assert await write == 1
+
+
+async def test_write_when_another_program_never_lets_go_is_transient(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.sqlite.BUSY_SECONDS", 0.05)
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TransientError, match="locked"):
+            await database.write(insert(1))
+        other.execute("COMMIT")
+    assert await database.write(insert(2)) == 2
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but long enough to be taken for one" * 100, b"\x00" * 4096])
+def test_file_when_it_is_no_database_is_refused_in_one_line(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(InvalidError, match="cannot be used"):
+        Database(path, (SCHEMA,))
+
+
+def test_folder_when_it_is_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(InvalidError, match="cannot be used"):
+        Database(tmp_path / "data" / "desk.db", (SCHEMA,))
 
 
 async def test_write_when_the_disk_is_full_is_transient_and_works_again_after_space_returns(database: Database) -> None:

@@ -14,6 +14,7 @@ from shared.bus.in_memory import InMemoryEventBus
 from shared.bus.port import Message
 from shared.bus.topology import Topology
 from shared.clock import ManualClock
+from shared.errors import TransientError
 
 LOCK_SECONDS = 0.2
 
@@ -107,6 +108,37 @@ async def test_pump_when_the_function_raises_gives_the_message_back_and_buries_i
     assert [(letter.message.message_id, letter.reason) for letter in letters] == [
         ("event-1:0", "ValueError: cannot digest this")
     ]
+
+
+async def test_pump_when_the_desk_cannot_work_holds_the_message_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.pump.FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("local.pump.LONGEST_PAUSE_SECONDS", LOCK_SECONDS / 4)
+    counts: list[int | None] = []
+
+    async def agent(message: func.ServiceBusMessage) -> None:
+        counts.append(message.delivery_count)
+        if len(counts) < 8:
+            raise TransientError("the disk is full")
+
+    async with Bench(agent).running() as bus:
+        await bus.publish([_message(1)])
+        await _settled(bus)
+        assert await bus.dead_letters() == []
+    assert counts == [1] * 8
+
+
+async def test_pump_when_drained_leaves_a_message_that_waits_for_another_try() -> None:
+    failed = asyncio.Event()
+
+    async def agent(message: func.ServiceBusMessage) -> None:
+        failed.set()
+        raise TransientError("the disk is full")
+
+    async with Bench(agent).running() as bus:
+        await bus.publish([_message(1)])
+        await failed.wait()
+    assert await bus.backlog() == {"events/agent": 1}
+    assert await bus.dead_letters() == []
 
 
 async def test_pump_when_one_message_is_poison_handles_its_neighbours() -> None:

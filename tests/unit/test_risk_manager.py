@@ -27,6 +27,7 @@ from tests.builders import CLOSE, DAY, HOUR, a_bar, a_portfolio, a_trade_request
 CRASH = datetime(2008, 10, 31, 21, tzinfo=UTC)
 LOOSE = RiskLimits(max_weight=1.0, max_var_95=1.0)
 TIGHT = RiskLimits(max_weight=0.4, max_var_95=0.03)
+PRICES = st.floats(1, 1_000)
 
 
 async def deps_on(*bars: Bar, held: PortfolioChanged | None = None, limits: RiskLimits = LOOSE) -> RiskDeps:
@@ -169,13 +170,50 @@ async def test_assessment_when_the_future_is_projected_does_not_see_it() -> None
     assert await assessed(held, await deps_on(*bars, *future)) == await assessed(held, await deps_on(*bars))
 
 
-async def test_trade_when_it_leaves_room_under_the_limits_is_supported() -> None:
+async def test_trade_when_it_leaves_room_under_the_limits_is_opposed_by_what_it_uses() -> None:
     held = a_portfolio(holdings={"IBM": 10.0}, cash=9_000.0, time=CRASH)
     deps = await deps_on(*await recorded("AAPL", "IBM"), held=held, limits=TIGHT)
-    small, large = await judged(deps, quantity=10, time=CRASH), await judged(deps, quantity=60, time=CRASH)
-    assert small.stance > large.stance > 0
+    small, large = await judged(deps, quantity=10, time=CRASH), await judged(deps, quantity=30, time=CRASH)
+    assert 0 > small.stance > large.stance > -1
     assert small.veto is large.veto is None
-    assert small.confidence == 0.8
+    for judgment in (small, large):
+        used = max(evidence(judgment)["weight_after"] / 0.4, evidence(judgment)["ewma_var_95_after"] / 0.03)
+        assert judgment.stance == -used
+        assert judgment.confidence == pytest.approx(0.8 * used)
+
+
+async def test_trade_when_it_is_far_from_every_limit_is_left_to_others() -> None:
+    deps = await deps_on(*await recorded("AAPL"), held=a_portfolio(holdings={"AAPL": 0.01}, time=CRASH))
+    buy, sell = await judged(deps, quantity=0.01, time=CRASH), await judged(deps, "sell", 0.005, time=CRASH)
+    assert -0.01 < buy.stance < 0 < sell.stance < 0.01
+    assert (buy.confidence, sell.confidence) == (0.1, 0.1)
+
+
+@given(shares=st.floats(0.01, 99), cash=st.floats(1, 1e6), price=PRICES, part=st.floats(0.01, 0.99))
+@settings(max_examples=100, deadline=None)
+async def test_trade_when_it_can_go_either_way_is_not_supported_both_ways(
+    shares: float, cash: float, price: float, part: float
+) -> None:
+    deps = await deps_on(*priced({"AAPL": price}), held=a_portfolio(holdings={"AAPL": shares}, cash=cash))
+    quantity = part * min(shares, cash / price)
+    buy, sell = await judged(deps, quantity=quantity), await judged(deps, "sell", quantity)
+    assert buy.stance <= 0 <= sell.stance
+
+
+async def test_trade_when_it_leaves_the_use_of_the_limits_as_it_was_is_neither_supported_nor_opposed() -> None:
+    deps = await deps_on(*priced({"AAPL": 100.0}), held=a_portfolio())
+    assert (await judged(deps, quantity=1e-12)).stance == 0
+
+
+async def test_trade_when_it_makes_the_value_at_risk_unmeasurable_is_not_supported_for_that() -> None:
+    apple, ibm = await recorded("AAPL"), await recorded("IBM")
+    apart = [bar.model_copy(update={"closed_at": bar.closed_at + HOUR}) for bar in ibm[-150:-1]] + ibm[-1:]
+    held = a_portfolio(holdings={"AAPL": 50.0}, cash=1_000.0, time=CRASH)
+    deps = await deps_on(*apple, *apart, held=held, limits=RiskLimits(max_weight=1.0, max_var_95=0.03))
+    judgment = await judged(deps, symbol="IBM", quantity=1, time=CRASH)
+    assert "ewma_var_95_before" in evidence(judgment)
+    assert "ewma_var_95_after" not in evidence(judgment)
+    assert judgment.stance == -evidence(judgment)["weight_after"]
 
 
 async def test_evidence_when_a_trade_is_judged_shows_before_and_after() -> None:
@@ -218,6 +256,22 @@ async def test_trade_when_a_young_symbol_is_held_is_still_measured_on_the_others
     assert sold.veto is None
 
 
+@pytest.mark.parametrize(
+    ("prices", "reason"),
+    [
+        ([], "no price of IBM is known at all"),
+        ([a_bar("IBM", closed_at=CLOSE - 8 * DAY)], "no price of IBM is known since 2007-12-25"),
+    ],
+    ids=["unpriced", "stale"],
+)
+async def test_trade_when_another_holding_has_no_price_of_now_is_not_judged(prices: list[Bar], reason: str) -> None:
+    held = a_portfolio(holdings={"AAPL": 1.0, "IBM": 9.0})
+    deps = await deps_on(*priced({"AAPL": 100.0}), *prices, held=held)
+    with pytest.raises(MissingError, match=reason):
+        await judged(deps)
+    assert "does not sell short" in str((await judged(deps, "sell", 2)).veto)
+
+
 async def test_trade_when_the_price_is_old_is_not_judged() -> None:
     held = a_portfolio(holdings={}, cash=999.0)
     deps = await deps_on(*priced({"AAPL": 100.0}), held=held)
@@ -241,7 +295,8 @@ async def test_trade_when_it_sells_short_is_vetoed(symbol: str, quantity: float)
 async def test_trade_when_it_sells_all_there_is_is_supported() -> None:
     deps = await deps_on(*priced({"AAPL": 100.0}), held=a_portfolio(holdings={"AAPL": 10.0}), limits=TIGHT)
     judgment = await judged(deps, "sell", 10)
-    assert (judgment.stance, judgment.veto, evidence(judgment)["weight_after"]) == (1, None, 0)
+    assert (judgment.veto, evidence(judgment)["weight_after"]) == (None, 0)
+    assert judgment.stance == pytest.approx(1 / 11 / 0.4)
 
 
 async def test_trade_when_a_limit_was_passed_and_it_helps_is_not_vetoed() -> None:
@@ -249,11 +304,16 @@ async def test_trade_when_a_limit_was_passed_and_it_helps_is_not_vetoed() -> Non
     deps = await deps_on(*await recorded("AAPL"), held=held, limits=TIGHT)
     assert [breach.limit for breach in (await assessed(held, deps)).breaches] == ["max_weight:AAPL", "max_var_95"]
     helping = await judged(deps, "sell", 10, time=CRASH)
-    assert (helping.veto, helping.stance) == (None, -1)
+    assert (helping.veto, helping.confidence) == (None, 0.8)
+    assert helping.stance > 0.1
     assert "max_weight:AAPL would be" in str((await judged(deps, "buy", 1, time=CRASH)).veto)
 
 
-PRICES = st.floats(1, 1_000)
+async def test_trade_when_it_lowers_a_weight_of_all_there_is_is_supported() -> None:
+    deps = await deps_on(*priced({"IBM": 100.0}), held=a_portfolio(holdings={"IBM": 10.0}, cash=0.0), limits=TIGHT)
+    judgment = await judged(deps, "sell", 3, "IBM")
+    assert (judgment.veto, judgment.confidence) == (None, 0.4)
+    assert judgment.stance == pytest.approx((1 - 0.7) / 0.4)
 
 
 @given(prices=st.tuples(PRICES, PRICES), shares=st.tuples(st.floats(1, 99), st.floats(1, 99)), cash=st.floats(0, 1e4))

@@ -1,7 +1,7 @@
 """The sentiment tracker: headlines age, count once, in whatever order they come, and no news is no opinion."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +23,7 @@ from shared.events.news import NewsReceived, Sentiment, SentimentScored
 from shared.quant import sentiment
 from shared.store.in_memory import InMemoryEventStore
 from shared.store.port import Commit
-from tests.builders import CLOSE, DAY, HOUR, MINUTE, SECOND, a_headline, a_trade_request
+from tests.builders import CLOSE, DAY, HOUR, MINUTE, SECOND, a_headline, a_trade_request, altered
 
 GOOD, BAD = "Apple's profit soars and beats every estimate", "Apple's profit plunges and misses every estimate"
 HALF_LIFE = 72 * HOUR
@@ -56,6 +56,11 @@ async def judged(events: Iterable[NewsReceived], later: timedelta = timedelta(),
     await store.commit(Commit("sentiment_tracker", STREAM, "e", state.model_dump_json().encode(), None, ()))
     request = a_trade_request(**{"time": CLOSE + later, **trade})  # type: ignore[arg-type]
     return await judge_trade(request, deps_with(store))
+
+
+def published(event: NewsReceived, at: datetime) -> NewsReceived:
+    """Give a headline that the desk was told of at the event's time, and that is of another."""
+    return altered(event, data=event.data.model_copy(update={"published_at": at}))
 
 
 def deps_with(store: InMemoryEventStore) -> SentimentDeps:
@@ -96,6 +101,29 @@ async def test_headlines_when_of_different_age_are_weighed_by_it() -> None:
     assert scored.score == pytest.approx((tone(GOOD) + 0.5 * tone(BAD)) / 1.5)
     assert (scored.weight, scored.confidence) == (1.5, 0.5)
     assert [part.weight for part in scored.headlines] == [0.5, 1]
+
+
+async def test_headline_when_it_was_published_long_before_it_came_is_as_old_as_that() -> None:
+    late = published(a_headline(GOOD), CLOSE - HALF_LIFE)
+    assert (await last_said(late)).weight == 0.5
+    assert (await judged([late], HALF_LIFE)).confidence == pytest.approx(0.25 / 3)
+    with pytest.raises(MissingError, match="no recent news"):
+        await judged([published(a_headline(GOOD), CLOSE - 8 * 365 * DAY)])
+
+
+async def test_headline_when_it_came_after_the_trade_is_not_seen_however_old_it_is() -> None:
+    with pytest.raises(MissingError, match="no recent news"):
+        await judged([published(a_headline(GOOD), CLOSE - DAY)], -SECOND)
+
+
+async def test_headline_when_it_says_to_be_of_the_future_is_of_now() -> None:
+    assert (await last_said(published(a_headline(GOOD), CLOSE + DAY))).weight == 1
+    assert (await judged([published(a_headline(GOOD), CLOSE + DAY)], HALF_LIFE)).confidence == pytest.approx(0.5 / 3)
+
+
+async def test_headlines_when_old_ones_come_do_not_push_out_the_young() -> None:
+    old = [published(a_headline(f"{BAD} {n}", time=CLOSE + HOUR), CLOSE - 20 * DAY) for n in range(HEADLINES_KEPT)]
+    assert (await judged([a_headline(GOOD), *old], DAY)).stance == pytest.approx(tone(GOOD))
 
 
 async def test_headlines_when_many_are_fresh_make_full_confidence() -> None:
@@ -144,7 +172,11 @@ async def test_headlines_when_they_come_in_any_order_leave_the_same_state(hours:
     symbols: tuple[tuple[str, ...], ...] = (("AAPL",), ("IBM",), ())
     # Minutes of ties, and half an hour to half a year apart.
     events = [
-        a_headline(f"{GOOD} {n}", symbols=symbols[n % 3], time=CLOSE + hour // 2 * HOUR) for n, hour in enumerate(hours)
+        published(
+            a_headline(f"{GOOD} {n}", symbols=symbols[n % 3], time=CLOSE + hour // 2 * HOUR),
+            CLOSE + hour // 2 * HOUR - n % 4 * 5 * DAY,
+        )
+        for n, hour in enumerate(hours)
     ]
     _, expected = await read(*sorted(events, key=lambda event: (event.time, event.id)))
     _, found = await read(*events)

@@ -98,6 +98,23 @@ async def test_trigger_when_it_comes_schedules_the_deadline_at_the_desks_pace() 
     assert not state.rounds[REQUEST.id].closed
 
 
+@pytest.mark.parametrize(
+    "events",
+    [[REQUEST], [REQUEST, *VOTES], [*VOTES, REQUEST], [VOTES[0], REQUEST, VOTES[1]], [REQUEST, DEADLINE, VOTES[0]]],
+    ids=["open", "closed", "closed before it was opened", "between votes", "late vote"],
+)
+async def test_round_when_its_trigger_came_remembers_its_deadline(events: list[Event]) -> None:
+    _, state = await taken(events)
+    assert state.rounds[REQUEST.id].deadline == DEADLINE.time
+
+
+async def test_trigger_when_it_comes_again_at_another_pace_keeps_the_deadline() -> None:
+    _, state = await taken([REQUEST])
+    again = await STEP.on_trigger(REQUEST, state, StepDeps(pace=100.0, patience_seconds=30))
+    assert [emit.deliver_at for emit in again.emits] == [DEADLINE.time]
+    assert again.state == state
+
+
 async def test_round_when_all_have_voted_closes_at_once_without_the_deadline() -> None:
     consensus = await concluded([REQUEST, *VOTES])
     assert (consensus.closed_by, consensus.missing) == ("quorum", ())
