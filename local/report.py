@@ -28,13 +28,14 @@ def described(host: "Host") -> dict[str, Any]:
 
 def banner(host: "Host") -> str:
     """Say in at most 15 lines what runs, what to open and what to try."""
-    about, url = described(host), host.url
+    about, url, settings = described(host), host.url, host.desk.settings
     port = "" if url.endswith(f":{DEFAULT_PORT}") else f" --port {url.rpartition(':')[2]}"
-    feed = "live from Alpaca" if host.desk.settings.is_live else f"recorded, one second is {about['speed']:g} s"
+    left = "" if settings.is_live or host.desk.ingest.opened_at == settings.feed_start else ", where it was left"
+    feed = "live from Alpaca" if settings.is_live else f"recorded, one second is {about['speed']:g} s"
     return "\n".join(
         [
             f"FinAgent desk at {url} ({len(about['functions'])} functions, log in {about['file']})",
-            f"Market data: {feed}; the desk's clock says {host.desk.clock.now():%Y-%m-%d %H:%M} UTC",
+            f"Market data: {feed}; the desk's clock says {host.desk.clock.now():%Y-%m-%d %H:%M} UTC{left}",
             f"Watching: {', '.join(about['symbols'])}",
             "",
             f"Open   {url}/api/docs",

@@ -13,13 +13,13 @@ from itertools import batched, groupby
 
 from shared.agents.sentiment_tracker import STREAM as NEWS_STREAM
 from shared.clock import Clock
-from shared.errors import FinAgentError
+from shared.errors import FinAgentError, MissingError
 from shared.events.envelope import Event, derive_id
 from shared.events.market import Bar, Interval, MarketData, MarketDataReceived
 from shared.events.news import NewsItem, NewsReceived
 from shared.events.portfolio import Portfolio, PortfolioChanged
 from shared.market.port import MarketSource
-from shared.projections.bar import BarHistory
+from shared.projections.bar import STALE_AFTER, BarHistory
 from shared.projections.portfolio import stream_of
 from shared.store.port import EventStore
 from shared.watchlist import Watchlist
@@ -112,7 +112,11 @@ class Ingest:
         return count
 
     async def _market(self, now: datetime) -> int:
-        return sum([await self._shard(stream, symbols, now) for stream, symbols in self.watchlist.shards().items()])
+        count = sum([await self._shard(stream, symbols, now) for stream, symbols in self.watchlist.shards().items()])
+        newest = max(self._reached.get(stream, now) for stream in self.watchlist.shards())
+        if now - newest > STALE_AFTER:
+            raise MissingError(f"no prices since {newest:%Y-%m-%d}: the feed is stale, or a recording is at its end")
+        return count
 
     async def _shard(self, stream: str, symbols: tuple[str, ...], now: datetime) -> int:
         reached = self._reached.get(stream) or await self._last(stream, MarketDataReceived.name(), now)

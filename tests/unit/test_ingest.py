@@ -240,6 +240,18 @@ async def test_source_when_it_fails_is_reported_and_the_next_tick_covers_the_gap
     assert (status.problem, status.succeeded_at) == (None, desk.clock.now())
 
 
+async def test_prices_when_none_have_come_for_more_than_a_week_are_reported_as_stale() -> None:
+    desk = Desk(Vendor(closes(days=range(8, 11))))
+    assert await desk.tick() == 3
+    await desk.tick(7 * DAY)
+    assert desk.ingest.status["market"].problem is None
+    await desk.tick(DAY)
+    assert "no prices since 2008-01-12" in str(desk.ingest.status["market"].problem)
+    desk.vendor.known += closes(days=range(17, 18))
+    assert await desk.tick() == 1
+    assert desk.ingest.status["market"].problem is None
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize("tick", ["market", "news", "positions"])
 async def test_events_when_appended_but_not_published_are_published_by_the_next_tick(
