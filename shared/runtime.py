@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from pydantic import BaseModel, ValidationError
@@ -221,23 +221,27 @@ def _delayed_copy(received: Received, agent: str, attempt: int, due: datetime) -
 
 
 def _failure(received: Received, agent: str, reason: str, event: Event | None, now: datetime) -> StepFailed:
-    try:
-        payload, encoding = received.body.decode(), "utf-8"
-    except UnicodeDecodeError:
-        payload, encoding = base64.b64encode(received.body).decode(), "base64"
+    payload, encoding = _as_text(received.body)
     data = Failure(
         agent=agent,
         reason=reason[:4_000],
         message_id=received.message_id,
         subject=received.subject,
         payload=payload,
-        encoding="base64" if encoding == "base64" else "utf-8",
+        encoding=encoding,
         attempts=max(1, received.attempt + 1, received.delivery_count),
     )
     failure_id, stream = derive_id(received.message_id, agent, StepFailed.name()), f"failure-{agent}"
     if event is None:
         return StepFailed.first(id=failure_id, source=agent, stream=stream, time=now, data=data)
     return StepFailed.caused_by(event, id=failure_id, source=agent, stream=stream, time=now, data=data)
+
+
+def _as_text(body: bytes) -> tuple[str, Literal["utf-8", "base64"]]:
+    try:
+        return body.decode(), "utf-8"
+    except UnicodeDecodeError:
+        return base64.b64encode(body).decode(), "base64"
 
 
 def _context(event: Event, agent: str) -> dict[str, str]:

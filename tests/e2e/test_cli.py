@@ -12,6 +12,8 @@ from threading import Thread
 import httpx
 import pytest
 
+from local import demo
+from shared.settings import Settings
 from tests.e2e.process import ROOT, DeskProcess, environment, finagent, launch
 
 type Ran = subprocess.CompletedProcess[str]
@@ -170,3 +172,14 @@ def _rebuild(root: Path) -> Ran:
         timeout=60,
         check=False,
     )
+
+
+def test_demo_when_this_machine_has_settings_of_its_own_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FINAGENT_SYMBOLS", "FINAGENT_TICK", "ALPACA_API_KEY", "ALPACA_SECRET_KEY"):
+        monkeypatch.setenv(name, "mine")
+    given = demo.environment("folder")
+    assert given["FINAGENT_DATA"] == "folder"
+    ours = {name: value for name, value in given.items() if name.startswith(("FINAGENT_", "ALPACA_"))}
+    # Each is there and empty, so that local.settings.json cannot set it either.
+    assert set(ours) == {field.alias for field in Settings.model_fields.values()} | {"FINAGENT_TICK"}
+    assert {value for name, value in ours.items() if name != "FINAGENT_DATA"} == {""}

@@ -214,3 +214,10 @@ async def test_rebuild_when_events_are_of_a_replay_leaves_them_out() -> None:
     await desk.store.append([a_day(0, 1), market_data(a_bar(close=9), run="replay-1")])
     assert await desk.projector.rebuild() == 1
     assert await desk.closes(CLOSE) == [1]
+
+
+async def test_event_when_it_belongs_to_a_replay_changes_no_read_model() -> None:
+    desk = Desk()
+    await desk.project(market_data(run="replay-1"))
+    assert await desk.closes(CLOSE) == []
+    assert await desk.projector.rebuild() == 0

@@ -3,6 +3,7 @@
 import runpy
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -165,3 +166,8 @@ async def test_opinion_when_its_step_is_not_declared_is_refused() -> None:
 
 def test_agent_when_it_is_unknown_handles_nothing() -> None:
     assert handlers("oracle") == {}
+
+
+def test_steps_when_two_have_the_same_trigger_are_refused() -> None:
+    with pytest.raises(InvalidError, match="same trigger"):
+        handlers(CONSENSUS, (*STEPS, replace(STEPS[0], name="another")))
