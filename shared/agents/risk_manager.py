@@ -14,7 +14,7 @@ from shared.errors import MissingError
 from shared.events.emit import Emit
 from shared.events.portfolio import Portfolio, PortfolioChanged, Position, RiskAssessed, RiskAssessment, RiskBreach
 from shared.events.trade import Evidence, TradeRequested
-from shared.projections.bar import STALE_AFTER, BarHistory
+from shared.projections.bar import STALE_AFTER, BarHistory, Closes
 from shared.projections.portfolio import Portfolios
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ ROUNDING = 1e-9
 """A trade changes the shares of what it does not touch by less than this, in the last digits of a float."""
 _LEVELS = (0.95, 0.99)
 
-type Histories = dict[str, dict[datetime, float]]
-"""Closes in US dollars by symbol and time of close, oldest first."""
+type Histories = dict[str, Closes]
+"""Closes by symbol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ async def _histories(symbols: Iterable[str], as_of: datetime, deps: RiskDeps) ->
 def _assess(portfolio: Portfolio, histories: Histories, limits: RiskLimits) -> RiskAssessment:
     held = [position.symbol for position in portfolio.positions]
     priced = {symbol: histories[symbol] for symbol in held if histories[symbol]}
-    values = {p.symbol: p.quantity * _last(priced[p.symbol]) for p in portfolio.positions if p.symbol in priced}
+    values = {p.symbol: p.quantity * priced[p.symbol].last for p in portfolio.positions if p.symbol in priced}
     total = portfolio.cash + sum(values.values())
     weights = {symbol: value / total for symbol, value in values.items()} if total else {}
     known = {symbol: closes for symbol, closes in priced.items() if len(closes) > LEAST_RETURNS}
@@ -118,7 +118,7 @@ def _assess(portfolio: Portfolio, histories: Histories, limits: RiskLimits) -> R
         weights=weights,
         measures=measures,
         observations=observations,
-        prices_as_of=max((moment for closes in priced.values() for moment in closes), default=None),
+        prices_as_of=max((closes.moments[-1] for closes in priced.values()), default=None),
         breaches=_breaches(weights, measures, limits),
         unpriced=tuple(symbol for symbol in held if symbol not in priced),
         unmeasured=tuple(symbol for symbol in priced if symbol not in known),
@@ -153,8 +153,16 @@ def _aligned(histories: Histories) -> "Floats":
     import numpy as np
 
     by_symbol = list(histories.values())
-    moments = sorted(set.intersection(*(set(closes) for closes in by_symbol)))
-    return np.array([[closes[moment] for closes in by_symbol] for moment in moments])
+    moments = by_symbol[0].moments
+    if any(closes.moments != moments for closes in by_symbol):
+        shared = set(moments).intersection(*(closes.moments for closes in by_symbol))
+        by_symbol = [_at(closes, shared) for closes in by_symbol]
+    return np.column_stack([closes.prices for closes in by_symbol])
+
+
+def _at(closes: Closes, moments: set[datetime]) -> Closes:
+    places = [place for place, moment in enumerate(closes.moments) if moment in moments]
+    return Closes(tuple(closes.moments[place] for place in places), closes.prices[places])
 
 
 def _breaches(weights: dict[str, float], measures: dict[str, float], limits: RiskLimits) -> tuple[RiskBreach, ...]:
@@ -174,14 +182,12 @@ async def _portfolio(event: TradeRequested, deps: RiskDeps) -> PortfolioChanged:
 
 
 def _price(symbol: str, histories: Histories, now: datetime) -> float:
-    closed_at = next(reversed(histories[symbol]), None)
-    if closed_at is None or now - closed_at > STALE_AFTER:
-        raise MissingError(f"no price of {symbol} is known {f'since {closed_at:%Y-%m-%d}' if closed_at else 'at all'}")
-    return histories[symbol][closed_at]
-
-
-def _last(closes: dict[datetime, float]) -> float:
-    return next(reversed(closes.values()))
+    closes = histories[symbol]
+    if not closes:
+        raise MissingError(f"no price of {symbol} is known at all")
+    if now - closes.moments[-1] > STALE_AFTER:
+        raise MissingError(f"no price of {symbol} is known since {closes.moments[-1]:%Y-%m-%d}")
+    return closes.last
 
 
 def _after_trade(held: Portfolio, event: TradeRequested, price: float) -> tuple[float, dict[str, float]]:

@@ -1,17 +1,47 @@
 """Bars per symbol: what the market did, as it was known at a moment."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from pydantic_core import from_json, to_json
 
 from shared.events.envelope import Event
 from shared.events.market import Bar, Interval, MarketDataReceived
-from shared.projections.port import ProjectionStore, Row
+from shared.projections.port import Edition, ProjectionStore, Row
+
+if TYPE_CHECKING:
+    from shared.quant.risk import Floats
 
 STALE_AFTER = timedelta(days=7)
 """A close that is older says nothing of now: no market rests for so long."""
 
 _CLOSE = 3
+_KEPT_SYMBOLS = 500
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Closes:
+    """A symbol's closes, oldest first; nobody changes them.
+
+    Attributes
+    ----------
+    moments : tuple of datetime
+        When each bar closed.
+    prices : ndarray of shape (n_moments,)
+        US dollars per share.
+    """
+
+    moments: tuple[datetime, ...]
+    prices: "Floats"
+
+    def __len__(self) -> int:
+        return len(self.moments)
+
+    @property
+    def last(self) -> float:
+        """The latest price; there is none of an empty history."""
+        return float(self.prices[-1])
 
 
 def rows(event: Event) -> list[Row]:
@@ -36,6 +66,7 @@ class BarHistory:
     def __init__(self, store: ProjectionStore, interval: Interval) -> None:
         self._store = store
         self._view = _view(interval)
+        self._kept: dict[tuple[str, int], tuple[Edition, Closes]] = {}
 
     async def read(
         self,
@@ -58,10 +89,30 @@ class BarHistory:
         found = await self._store.read(self._view, symbol, as_of, after=after, until=until, limit=limit)
         return [_bar(row) for row in found]
 
-    async def closes(self, symbol: str, as_of: datetime, *, limit: int) -> dict[datetime, float]:
-        """Give the newest `limit` closes in US dollars by the time of their close, as `read` would; oldest first."""
-        found = await self._store.read(self._view, symbol, as_of, limit=limit)
-        return {row.valid_at: from_json(row.body)[_CLOSE] for row in found}
+    async def closes(self, symbol: str, as_of: datetime, *, limit: int) -> Closes:
+        """Give the newest `limit` closes as `read` would; kept until the symbol's bars change."""
+        edition = self._store.edition(self._view, symbol)
+        kept = self._kept.get((symbol, limit))
+        if kept is not None and kept[0] == edition and as_of >= kept[0].newest:
+            return kept[1]
+        closes = _closes(await self._store.read(self._view, symbol, as_of, limit=limit))
+        if edition is not None and as_of >= edition.newest:
+            self._keep((symbol, limit), edition, closes)
+        return closes
+
+    def _keep(self, asked: tuple[str, int], edition: Edition, closes: Closes) -> None:
+        self._kept.pop(asked, None)
+        if len(self._kept) >= _KEPT_SYMBOLS:
+            del self._kept[next(iter(self._kept))]
+        self._kept[asked] = edition, closes
+
+
+def _closes(rows: list[Row]) -> Closes:
+    import numpy as np  # a function that reads no histories need not load it
+
+    prices = np.array([from_json(row.body)[_CLOSE] for row in rows], dtype=np.float64)
+    prices.setflags(write=False)
+    return Closes(tuple(row.valid_at for row in rows), prices)
 
 
 def _body(bar: Bar) -> bytes:

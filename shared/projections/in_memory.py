@@ -3,8 +3,9 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import count
 
-from shared.projections.port import Row
+from shared.projections.port import Edition, Row
 
 
 def _order(row: Row) -> tuple[datetime, datetime]:
@@ -16,6 +17,8 @@ class InMemoryProjectionStore:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], list[Row]] = {}
+        self._editions: dict[tuple[str, str], Edition] = {}
+        self._numbers = count(1)
 
     async def apply(self, rows: Sequence[Row]) -> None:
         """Keep the rows."""
@@ -26,6 +29,8 @@ class InMemoryProjectionStore:
                 kept.insert(place, row)
             elif row.body > kept[place].body:
                 kept[place] = row
+            known = self._editions.get((row.view, row.key), Edition(0, row.valid_at))
+            self._editions[row.view, row.key] = known.after(row, next(self._numbers))
 
     async def read(
         self,
@@ -45,6 +50,10 @@ class InMemoryProjectionStore:
                 latest[row.valid_at] = row
         return list(latest.values())[max(0, len(latest) - limit) :]
 
+    def edition(self, view: str, key: str) -> Edition | None:
+        """Give the edition of a key's rows."""
+        return self._editions.get((view, key))
+
     async def keys(self, view: str) -> list[str]:
         """Give the keys that a view has, sorted."""
         return sorted(key for kept_view, key in self._rows if kept_view == view)
@@ -52,3 +61,4 @@ class InMemoryProjectionStore:
     async def clear(self) -> None:
         """Forget everything."""
         self._rows.clear()
+        self._editions.clear()

@@ -31,6 +31,26 @@ class Row:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """Names a state of a key's rows, so that who has read them knows whether to read again.
+
+    Attributes
+    ----------
+    number : int
+        Another one after every change.
+    newest : datetime
+        The latest moment that any row is valid or known at: from then on, every `as_of` is given the same.
+    """
+
+    number: int
+    newest: datetime
+
+    def after(self, row: Row, number: int) -> "Edition":
+        """Give the edition that a row makes of this one."""
+        return Edition(number, max(self.newest, row.valid_at, row.known_at))
+
+
 class ProjectionStore(Protocol):
     """Keeps rows, the same ones whatever the order and repetition of events.
 
@@ -67,6 +87,10 @@ class ProjectionStore(Protocol):
         list of Row
             For each `valid_at` the row known last at `as_of`; oldest first.
         """
+        ...
+
+    def edition(self, view: str, key: str) -> Edition | None:
+        """Give the edition of a key's rows; None where there are none, or others may write them unseen."""
         ...
 
     async def keys(self, view: str) -> list[str]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import count
 
-from shared.projections.port import Row
+from shared.projections.port import Edition, Row
 from shared.sqlite import Database, from_microseconds, to_microseconds
 
 SCHEMA = """
@@ -29,13 +30,17 @@ class SqliteProjectionStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._editions: dict[tuple[str, str], Edition] = {}
+        self._numbers = count(1)
 
     async def apply(self, rows: Sequence[Row]) -> None:
         """Keep the rows."""
         values = [
             (row.view, row.key, to_microseconds(row.valid_at), to_microseconds(row.known_at), row.body) for row in rows
         ]
-        await self._database.write(lambda connection: connection.executemany(_KEEP, values).rowcount)
+        await self._database.write(
+            lambda connection: connection.executemany(_KEEP, values).rowcount, then=lambda _: self._note(rows)
+        )
 
     async def read(
         self,
@@ -62,6 +67,17 @@ class SqliteProjectionStore:
             for valid_at, known_at, body in reversed(rows)
         ]
 
+    def edition(self, view: str, key: str) -> Edition | None:
+        """Give the edition of a key's rows."""
+        if (view, key) not in self._editions:
+            moments = "SELECT max(valid_at), max(known_at) FROM projections WHERE view = ? AND key = ?"
+            valid_at, known_at = self._database.read(moments, (view, key))[0]
+            if valid_at is None:
+                return None
+            newest = from_microseconds(max(valid_at, known_at))
+            self._editions[view, key] = Edition(next(self._numbers), newest)
+        return self._editions[view, key]
+
     async def keys(self, view: str) -> list[str]:
         """Give the keys that a view has, sorted."""
         return [
@@ -73,4 +89,13 @@ class SqliteProjectionStore:
 
     async def clear(self) -> None:
         """Forget everything."""
-        await self._database.write(lambda connection: connection.execute("DELETE FROM projections").rowcount)
+        await self._database.write(
+            lambda connection: connection.execute("DELETE FROM projections").rowcount,
+            then=lambda _: self._editions.clear(),
+        )
+
+    def _note(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            known = self._editions.get((row.view, row.key))
+            if known is not None:
+                self._editions[row.view, row.key] = known.after(row, next(self._numbers))

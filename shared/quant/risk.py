@@ -16,6 +16,7 @@ References
 .. [6] Magdon-Ismail, Atiya, Maximum drawdown (2004).
 """
 
+from functools import lru_cache
 from math import ceil, sqrt
 from statistics import NormalDist
 
@@ -108,7 +109,7 @@ def historical_var(returns: Floats, level: float) -> float:
     InvalidError
         A return is NaN or infinite, the array is not one-dimensional, or the level is out of range.
     """
-    return float(np.quantile(_losses(returns, level), level, method="inverted_cdf"))
+    return _loss_at(np.sort(_losses(returns, level)), level)
 
 
 def historical_es(returns: Floats, level: float) -> float:
@@ -134,7 +135,8 @@ def historical_es(returns: Floats, level: float) -> float:
     VaR + E[(loss - VaR)+] / (1 - level) is the mean of the quantiles beyond the level also for a discrete distribution
     ([4]); the plain mean of the losses from VaR on is not, nor is it coherent ([3]).
     """
-    losses, var = _losses(returns, level), historical_var(returns, level)
+    losses = np.sort(_losses(returns, level))
+    var = _loss_at(losses, level)
     return var + float(np.maximum(losses - var, 0.0).mean()) / (1.0 - level)
 
 
@@ -168,8 +170,7 @@ def ewma_volatility(returns: Floats, decay: float = 0.94) -> float:
     if not 0 < decay < 1:
         raise InvalidError(f"decay: {decay} is not between 0 and 1")
     history = _observed(returns, LEAST_OBSERVATIONS)
-    weights = decay ** np.arange(history.size - 1, -1, -1, dtype=np.float64)
-    return sqrt(float(np.average(history * history, weights=weights)))
+    return sqrt(float(_decaying_weights(history.size, decay) @ (history * history)))
 
 
 def ewma_var(returns: Floats, level: float) -> float:
@@ -277,6 +278,19 @@ def _losses(returns: Floats, level: float) -> Floats:
     tail = ceil(round(1.0 / (1.0 - level), 6))
     # Subtracted from zero, since negating would make a loss of -0.0.
     return 0.0 - _observed(returns, max(LEAST_OBSERVATIONS, tail))
+
+
+def _loss_at(ascending: Floats, level: float) -> float:
+    # The sum is numpy's own, so that both round alike where n * level is a whole number.
+    return float(ascending[ceil(ascending.size * level - 1.0)])
+
+
+@lru_cache(maxsize=64)
+def _decaying_weights(count: int, decay: float) -> Floats:
+    weights = decay ** np.arange(count - 1, -1, -1, dtype=np.float64)
+    weights /= weights.sum()
+    weights.setflags(write=False)
+    return weights
 
 
 def _check_level(level: float) -> None:

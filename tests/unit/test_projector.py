@@ -87,7 +87,9 @@ async def test_bars_when_read_as_of_a_moment_are_those_known_by_then() -> None:
     assert await desk.closes(CLOSE + 3 * DAY) == [99, 11, 12]
     assert await desk.closes(CLOSE + 3 * DAY, limit=2) == [11, 12]
     assert await desk.closes(CLOSE + 3 * DAY, after=CLOSE + DAY) == [12]
-    assert await desk.bars.closes("AAPL", CLOSE + 3 * DAY, limit=2) == {CLOSE + DAY: 11, CLOSE + 2 * DAY: 12}
+    closes = await desk.bars.closes("AAPL", CLOSE + 3 * DAY, limit=2)
+    assert closes.moments == (CLOSE + DAY, CLOSE + 2 * DAY)
+    assert closes.prices.tolist() == [11, 12]
 
 
 async def test_bar_when_read_is_the_one_that_was_received() -> None:
