@@ -14,18 +14,19 @@ from datetime import datetime
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from shared.agents.decision import Decision, Handler
+from shared.agents.own_state import OwnState
 from shared.bus.port import EventBus, Message
 from shared.clock import Clock, after
 from shared.errors import ConflictError, InvalidError, MissingError, TransientError
-from shared.events.catalogue import decode, describe
+from shared.events.catalogue import decode
 from shared.events.emit import Emit
 from shared.events.envelope import Event, derive_id
 from shared.events.step import Failure, StepFailed
 from shared.settlement.port import Settlement
-from shared.store.port import Commit, EventStore, Snapshot
+from shared.store.port import Commit, EventStore
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +113,7 @@ class Runtime:
         self._settlement = settlement
         self._clock = clock
         self._roles = roles
+        self._own = {name: OwnState[BaseModel](store, name, role.state) for name, role in roles.items()}
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def handle(self, received: Received, agent: str) -> None:
@@ -161,10 +163,10 @@ class Runtime:
         raise TransientError(f"{role.name} could not commit on {event.id}: too many conflicts")
 
     async def _settle(self, event: Event, role: Role) -> None:
-        snapshot = await self._store.snapshot(role.name, event.stream)
-        decision = await self._ask(event, role, _restore(role, snapshot))
-        body = None if decision.state is None else decision.state.model_dump_json().encode()
-        etag = snapshot.etag if snapshot else None
+        own = self._own[role.name]
+        state, etag = await own.load(event.stream)
+        decision = await self._ask(event, role, state)
+        body = own.dump(event.stream, decision.state)
         await self._settlement.settle(
             Commit(role.name, event.stream, event.id, body, etag, decision.emits), decision.emits
         )
@@ -196,15 +198,6 @@ class Runtime:
     async def _give_up(self, received: Received, agent: str, reason: str, event: Event | None) -> None:
         logger.error("given up: %s", reason, extra={"agent": agent, "event": received.message_id})
         await self.emit([_failure(received, agent, reason, event, self._clock.now())])
-
-
-def _restore(role: Role, snapshot: Snapshot | None) -> BaseModel:
-    if snapshot is None:
-        return role.state()
-    try:
-        return role.state.model_validate_json(snapshot.body)
-    except ValidationError as error:
-        raise InvalidError(f"the snapshot of {role.name} cannot be read: {describe(error)}") from error
 
 
 def _delayed_copy(received: Received, agent: str, attempt: int, due: datetime) -> Message:

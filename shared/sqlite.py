@@ -79,6 +79,7 @@ class Database:
             raise InvalidError(f"{path} cannot be used: {error}") from error
         self._waiting: list[_Job] = []
         self._group: list[_Job] = []
+        self._urgent = False
         self._commit: Future[object] | None = None
         self._committer = ThreadPoolExecutor(1, "sqlite-commit")
         self._blocked_since: float | None = None
@@ -101,16 +102,27 @@ class Database:
         """
         return await self.submit(work, then)
 
-    def submit[T](self, work: Work[T], then: Callable[[T], None] | None = None) -> "asyncio.Future[T]":
-        """Queue `work` for the next group commit without waiting for it."""
+    def submit[T](
+        self, work: Work[T], then: Callable[[T], None] | None = None, *, patience: float = 0.0
+    ) -> "asyncio.Future[T]":
+        """Queue `work` for the next group commit without waiting for it.
+
+        Parameters
+        ----------
+        patience : float
+            Seconds that it may wait for a group that is written for the sake of something else.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         if self._closed:
             future.set_exception(TransientError("the store is closed"))
             return future
-        if not self._waiting and self._commit is None:
-            loop.call_soon(self._begin)
         self._waiting.append(_Job(work, then, future))
+        if patience:
+            loop.call_later(patience, self._hurry, future)
+        elif not self._urgent:
+            self._urgent = True
+            loop.call_soon(self._begin)
         return future
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
@@ -129,6 +141,7 @@ class Database:
         self._closed = True
         while self._waiting or self._commit is not None:
             self._end()
+            self._urgent = bool(self._waiting)
             self._begin()
         self._committer.shutdown()
         self._reader.close()
@@ -138,8 +151,13 @@ class Database:
     # The statements run on the event loop, the commit, which waits for the disk, in a thread: handing each statement to
     # a thread costs more than running it, since both threads want the interpreter.
 
+    def _hurry(self, future: "asyncio.Future[Any]") -> None:
+        if self._waiting and not future.done():
+            self._urgent = True
+            self._begin()
+
     def _begin(self) -> None:
-        if self._commit is not None or not self._waiting:
+        if self._commit is not None or not self._urgent:
             return
         loop = self._waiting[0].future.get_loop()
         try:
@@ -148,11 +166,11 @@ class Database:
             if self._has_patience(error):
                 loop.call_later(BUSY_PAUSE_SECONDS, self._begin)
                 return
-            self._group, self._waiting = self._waiting, []
+            self._take_all()
             self._tell(error)
             return
         self._blocked_since = None
-        self._group, self._waiting = self._waiting, []
+        self._take_all()
         try:
             for job in self._group:
                 self._attempt(job)
@@ -161,6 +179,9 @@ class Database:
             return
         self._commit = self._committer.submit(self._writer.execute, "COMMIT")
         self._commit.add_done_callback(lambda _: loop.is_closed() or loop.call_soon_threadsafe(self._end_and_go_on))
+
+    def _take_all(self) -> None:
+        self._group, self._waiting, self._urgent = self._waiting, [], False
 
     def _has_patience(self, error: sqlite3.Error) -> bool:
         # Somebody looks into the file with another program; waiting inside SQLite would stop the event loop.

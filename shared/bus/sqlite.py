@@ -50,6 +50,9 @@ CREATE TABLE IF NOT EXISTS seen_messages (
 ) WITHOUT ROWID;
 """
 
+PATIENCE_SECONDS = 0.05
+"""How long a delivery or a completion may wait for something else to be written with: neither is awaited."""
+
 _SEEN_PURGE_EVERY = 1_000
 
 
@@ -76,6 +79,11 @@ class SqliteEventBus(InMemoryEventBus):
         self._database = database
         self._wall_seconds = wall_seconds
         self._outstanding: dict[int, int] = {}
+        self._counts: dict[tuple[int, str], int] = {}
+        self._completed: list[tuple[int, str]] = []
+        self._over: list[tuple[int]] = []
+        self._buried: list[tuple[str, int, str]] = []
+        self._noting: asyncio.Future[None] | None = None
         self._published = 0
         self._restored = 0
         self._restore()
@@ -98,42 +106,51 @@ class SqliteEventBus(InMemoryEventBus):
     async def receive(self, subscription: str) -> Delivery:
         """Wait for the next message, lock it and note the delivery, so that a message that kills hosts is given up."""
         delivery = await super().receive(subscription)
-        noted = self._execute(
-            "UPDATE deliveries SET delivery_count = ? WHERE sequence = ? AND subscription = ?",
-            (delivery.delivery_count, delivery.sequence, subscription),
-        )
-        if delivery.sequence <= self._restored:
-            # It may be what killed the process before, and too fast to be counted: not again.
+        self._counts[delivery.sequence, subscription] = delivery.delivery_count
+        # A restored message may be what killed the process before, and too fast to be counted: not again.
+        restored = delivery.sequence <= self._restored
+        noted = self._note_fates(0.0 if restored else PATIENCE_SECONDS)
+        if restored:
             with suppress(TransientError):
-                await noted
+                await asyncio.shield(noted)
         return delivery
 
     async def complete(self, delivery: Delivery) -> None:
         """Remove the message from the subscription, and from the file with its last subscription."""
         await super().complete(delivery)
-        self._execute(
-            "DELETE FROM deliveries WHERE sequence = ? AND subscription = ?",
-            (delivery.sequence, delivery.subscription),
-        )
+        place = delivery.sequence, delivery.subscription
+        self._counts.pop(place, None)
+        self._completed.append(place)
         self._outstanding[delivery.sequence] -= 1
         if not self._outstanding[delivery.sequence]:
             del self._outstanding[delivery.sequence]
-            self._execute("DELETE FROM messages WHERE sequence = ?", (delivery.sequence,))
+            self._over.append((delivery.sequence,))
+        self._note_fates(PATIENCE_SECONDS)
 
     def _bury(self, delivery: Delivery, reason: str) -> None:
         super()._bury(delivery, reason)
-        self._execute(
-            "UPDATE deliveries SET dead_reason = ? WHERE sequence = ? AND subscription = ?",
-            (reason, delivery.sequence, delivery.subscription),
-        )
+        self._buried.append((reason, delivery.sequence, delivery.subscription))
+        self._note_fates(0.0)
+
+    def _note_fates(self, patience: float) -> "asyncio.Future[None]":
+        """Have what became of messages written with whatever else is written next."""
+        if self._noting is None or self._noting.done() or not patience:
+            self._noting = self._database.submit(self._write_fates, patience=patience)
+            self._noting.add_done_callback(_report)
+        return self._noting
+
+    def _write_fates(self, connection: sqlite3.Connection) -> None:
+        counts = [(count, *place) for place, count in self._counts.items()]
+        completed, over, buried = self._completed, self._over, self._buried
+        self._counts, self._completed, self._over, self._buried, self._noting = {}, [], [], [], None
+        where = "WHERE sequence = ? AND subscription = ?"
+        connection.executemany(f"UPDATE deliveries SET delivery_count = ? {where}", counts)
+        connection.executemany(f"UPDATE deliveries SET dead_reason = ? {where}", buried)
+        connection.executemany(f"DELETE FROM deliveries {where}", completed)
+        connection.executemany("DELETE FROM messages WHERE sequence = ?", over)
 
     def _count(self, entry: Entry) -> None:
         self._outstanding[entry.sequence] = self._outstanding.get(entry.sequence, 0) + 1
-
-    def _execute(self, sql: str, parameters: tuple[object, ...]) -> "asyncio.Future[int]":
-        done = self._database.submit(lambda connection: connection.execute(sql, parameters).rowcount)
-        done.add_done_callback(_report)
-        return done
 
     def _write_message(
         self, connection: sqlite3.Connection, message: Message, now: datetime
@@ -184,7 +201,7 @@ class SqliteEventBus(InMemoryEventBus):
                 self._dead[subscription, sequence] = letter
 
 
-def _report(done: "asyncio.Future[int]") -> None:
+def _report(done: "asyncio.Future[None]") -> None:
     if not done.cancelled() and (problem := done.exception()) is not None:
         logger.warning("a settlement was not written and will be repeated after a restart: %s", problem)
 

@@ -3,6 +3,7 @@
 A new type is a class in a family's module and a line here.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,6 +35,9 @@ EVENTS: dict[str, type[Event]] = {
 }
 
 
+_SMALL = 16_384
+
+
 def decode(body: bytes | str, kind: str | None = None) -> Event:
     """Read an event from its JSON.
 
@@ -49,6 +53,10 @@ def decode(body: bytes | str, kind: str | None = None) -> Event:
     InvalidError
         Not JSON, a type that is not in the catalogue, or content that breaks its schema; the message names the field.
     """
+    return _decode_once(body, kind) if len(body) <= _SMALL else _decode(body, kind)
+
+
+def _decode(body: bytes | str, kind: str | None) -> Event:
     known = EVENTS.get(kind or _type_of(body))
     if known is None:
         raise InvalidError(f"no event type {kind or _type_of(body)!r} in the catalogue")
@@ -56,6 +64,10 @@ def decode(body: bytes | str, kind: str | None = None) -> Event:
         return known.model_validate_json(body)
     except ValidationError as error:
         raise InvalidError(describe(error)) from error
+
+
+# One event goes to several agents, and its content cannot be changed.
+_decode_once = lru_cache(maxsize=256)(_decode)
 
 
 def _type_of(body: bytes | str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.projections.port import ProjectionStore, Row
+from shared.projections.port import Edition, ProjectionStore, Row
 from tests.builders import CLOSE, DAY, HOUR
 from tests.contract.orderings import ORDERINGS
 
@@ -204,6 +204,32 @@ class ProjectionStoreContract(ABC):
         rows = [a_row(str(number), valid_at=CLOSE + number * HOUR) for number in range(100)]
         await asyncio.gather(*(store.apply([row]) for row in rows))
         assert await store.read("bar:1Day", "AAPL", CLOSE + 5 * DAY, limit=200) == rows
+
+    async def test_edition_when_there_are_no_rows_is_none(self, store: ProjectionStore) -> None:
+        assert store.edition("bar:1Day", "AAPL") is None
+
+    @ORDERINGS
+    @given(rows=rows_at_random)
+    async def test_edition_when_it_stays_the_same_promises_the_same_rows_from_its_newest_moment_on(
+        self, rows: list[Row]
+    ) -> None:
+        async with self.opened() as store:
+            read = dict[Edition, list[Row]]()
+            for row in rows:
+                await store.apply([row])
+                edition = store.edition("bar:1Day", "AAPL")
+                for as_of in MOMENTS if edition else []:
+                    found = await store.read("bar:1Day", "AAPL", as_of, limit=10)
+                    if edition and as_of >= edition.newest:
+                        assert found == read.setdefault(edition, found)
+
+    async def test_edition_when_the_store_was_cleared_and_filled_alike_is_another(self, store: ProjectionStore) -> None:
+        await store.apply([FIRST])
+        before = store.edition("bar:1Day", "AAPL")
+        await store.clear()
+        assert store.edition("bar:1Day", "AAPL") is None
+        await store.apply([FIRST])
+        assert before is None or store.edition("bar:1Day", "AAPL") != before
 
     @ORDERINGS
     @given(order=st.permutations(range(len(HISTORY))), repeated=st.lists(st.sampled_from(HISTORY), max_size=3))

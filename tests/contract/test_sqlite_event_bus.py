@@ -2,8 +2,9 @@
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from itertools import count
 from pathlib import Path
 
@@ -313,6 +314,35 @@ async def test_completion_when_it_cannot_be_written_brings_the_message_again_aft
         assert (await bus.backlog())[ANALYST] == 0
     async with opened(tmp_path, times) as (bus, _):
         assert (await take(bus, ANALYST)).delivery_count == 2
+
+
+async def test_completions_when_the_file_was_locked_are_written_once_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.sqlite.BUSY_SECONDS", 0.02)
+    async with opened(tmp_path, Times()) as (bus, database):
+        await bus.publish([a_message("first"), a_message("second")])
+        first, second = await take(bus, ANALYST), await take(bus, ANALYST)
+        with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await bus.complete(first)
+            with pytest.raises(TransientError, match="locked"):
+                await database.write(lambda _: None)
+            other.execute("COMMIT")
+        await bus.complete(second)
+        await database.write(lambda _: None)
+        assert database.read("SELECT 1 FROM deliveries WHERE subscription = ?", (ANALYST,)) == []
+
+
+async def test_messages_when_handled_together_are_written_off_together(tmp_path: Path) -> None:
+    async with opened(tmp_path, Times()) as (bus, database):
+        await bus.publish([a_message(str(number)) for number in range(20)])
+        async with held(database) as hold:
+            for _ in range(20):
+                await bus.complete(await take(bus, ANALYST))
+        await database.write(lambda _: None)
+        assert database.read("SELECT 1 FROM deliveries WHERE subscription = ?", (ANALYST,)) == []
+        assert hold.statements.count("COMMIT") == 2
 
 
 async def _give_up(bus: InMemoryEventBus, times: Times, lapse_seconds: float = 0.0) -> None:

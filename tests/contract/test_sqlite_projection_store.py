@@ -41,3 +41,16 @@ async def test_rows_when_reopened_are_still_there(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         assert await store.read("bar:1Day", "AAPL", CLOSE + 3 * DAY, limit=10) == [AGAIN, NEXT, EARLY]
         assert await store.keys("bar:1Day") == ["AAPL", "IBM"]
+
+
+async def test_edition_when_reopened_knows_the_latest_moment_of_all_rows(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.apply(HISTORY)
+        kept = store.edition("bar:1Day", "AAPL")
+        assert kept is not None
+        assert kept.newest == EARLY.valid_at
+    async with opened(tmp_path) as store:
+        await store.apply([NEXT])
+        reopened = store.edition("bar:1Day", "AAPL")
+        assert reopened is not None
+        assert reopened.newest == EARLY.valid_at

@@ -51,6 +51,16 @@ def test_examples_when_counted_cover_every_type() -> None:
     assert {event.type for event in FULL} == set(EVENTS)
 
 
+def test_event_when_read_for_several_agents_is_read_once() -> None:
+    assert decode(REQUEST.json_bytes) is decode(bytes(bytearray(REQUEST.json_bytes)))
+
+
+def test_event_when_read_before_is_still_held_against_the_type_that_the_transport_told() -> None:
+    assert decode(REQUEST.json_bytes, REQUEST.type) == REQUEST
+    with pytest.raises(InvalidError, match="type"):
+        decode(REQUEST.json_bytes, "news.received")
+
+
 @each_event
 def test_event_when_written_and_read_is_the_same(event: Event) -> None:
     read = decode(event.json_bytes, event.type)

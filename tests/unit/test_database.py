@@ -90,6 +90,50 @@ async def test_writes_when_queued_are_done_in_order(database: Database) -> None:
     assert [text for (text,) in database.read("SELECT text FROM numbers ORDER BY number")] == [*"0123456789"]
 
 
+async def test_patient_work_when_something_else_is_written_shares_its_commit(database: Database) -> None:
+    async with held(database) as hold:
+        patient = database.submit(insert(1), patience=60)
+    assert not patient.done()
+    await database.write(insert(2))
+    assert await patient == 1
+    assert hold.statements.count("BEGIN IMMEDIATE") == 1
+
+
+async def test_patient_work_when_nothing_else_is_written_is_written_alone(database: Database) -> None:
+    await asyncio.gather(*(database.submit(insert(number), patience=0.01) for number in (1, 2)))
+    assert numbers(database) == [1, 2]
+    assert await database.write(insert(3)) == 3
+
+
+async def test_patient_work_when_its_time_comes_during_a_commit_is_written_after_it(database: Database) -> None:
+    async with held(database):
+        first, second = (database.submit(insert(number), patience=0.01 * number) for number in (1, 2))
+        await asyncio.sleep(0.05)
+        assert not first.done()
+    await asyncio.gather(first, second)
+    assert numbers(database) == [1, 2]
+
+
+async def test_patient_work_when_its_time_comes_while_it_is_committed_leaves_the_writer_as_it_was(
+    database: Database,
+) -> None:
+    async with held(database):
+        patient = database.submit(insert(1), patience=0.05)
+        urgent = database.submit(insert(2))
+    async with held(database):
+        await asyncio.gather(patient, urgent)
+        await asyncio.sleep(0.06)
+    assert await database.write(insert(3)) == 3
+
+
+async def test_patient_work_when_the_database_closes_is_written_first(path: Path) -> None:
+    database = Database(path, (SCHEMA,))
+    database.submit(insert(1), patience=60)
+    database.close()
+    with closing(sqlite3.connect(path)) as reader:
+        assert reader.execute("SELECT number FROM numbers").fetchall() == [(1,)]
+
+
 async def test_unit_of_work_when_it_fails_is_rolled_back_alone(database: Database) -> None:
     async with held(database):
         writes = [

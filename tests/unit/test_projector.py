@@ -92,6 +92,40 @@ async def test_bars_when_read_as_of_a_moment_are_those_known_by_then() -> None:
     assert closes.prices.tolist() == [11, 12]
 
 
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+async def test_closes_when_bars_come_late_corrected_and_again_are_those_of_the_bars(data: st.DataObject) -> None:
+    desk, moments = Desk(), [CLOSE + number * DAY for number in range(8)]
+    for step in range(data.draw(st.integers(1, 8))):
+        number, delay = data.draw(st.integers(0, 5)), data.draw(st.integers(0, 2))
+        await desk.project(a_day(number, data.draw(st.integers(1, 3)), known=delay * DAY))
+        if step == 5:
+            await desk.projector.rebuild()
+        for as_of in data.draw(st.permutations(moments)):
+            bars = await desk.bars.read("AAPL", as_of, limit=3)
+            closes = await desk.bars.closes("AAPL", as_of, limit=3)
+            assert closes.moments == tuple(bar.closed_at for bar in bars)
+            assert closes.prices.tolist() == [bar.close for bar in bars]
+
+
+async def test_closes_when_no_bar_came_are_read_once() -> None:
+    desk = Desk()
+    await desk.project(a_day(0, 10), a_day(1, 11))
+    first = await desk.bars.closes("AAPL", CLOSE + DAY, limit=5)
+    assert await desk.bars.closes("AAPL", CLOSE + 9 * DAY, limit=5) is first
+    assert len(await desk.bars.closes("AAPL", CLOSE + DAY, limit=1)) == 1
+    await desk.project(a_day(2, 12))
+    assert (await desk.bars.closes("AAPL", CLOSE + 9 * DAY, limit=5)).last == 12
+
+
+async def test_closes_when_kept_cannot_be_changed_by_who_reads_them() -> None:
+    desk = Desk()
+    await desk.project(a_day(0, 10))
+    closes = await desk.bars.closes("AAPL", CLOSE, limit=5)
+    with pytest.raises(ValueError, match="read-only"):
+        closes.prices[0] = 1
+
+
 async def test_bar_when_read_is_the_one_that_was_received() -> None:
     desk, bar = Desk(), a_bar("BRK.B", open=0.1 + 0.2, close=1 / 3, high=7e11, low=1e-9, volume=0)
     await desk.project(market_data(bar))
