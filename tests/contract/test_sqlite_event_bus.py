@@ -171,6 +171,21 @@ async def test_restored_message_when_its_count_cannot_be_written_is_handed_out_a
         assert (await take(bus, ANALYST)).delivery_count == 1
 
 
+async def test_restored_messages_when_one_receiver_gives_up_reach_the_other(tmp_path: Path) -> None:
+    times = Times()
+    async with opened(tmp_path, times) as (bus, _):
+        await bus.publish([a_message()])
+    async with opened(tmp_path, times) as (bus, database):
+        async with held(database):
+            impatient = asyncio.create_task(bus.receive(ANALYST))
+            await asyncio.sleep(0)
+            other = asyncio.create_task(bus.receive(RISK))
+            await asyncio.sleep(0)
+            await cancel(impatient)
+        async with asyncio.timeout(5):
+            assert (await other).delivery_count == 1
+
+
 @pytest.mark.parametrize("lapse_seconds", [0.0, LOCK_SECONDS + 1], ids=["abandoned", "lapsed"])
 async def test_dead_letters_when_reopened_are_the_same(tmp_path: Path, lapse_seconds: float) -> None:
     times = Times()
