@@ -1,25 +1,28 @@
 """Ingestion: turns what a market source has into events. Timers call it; doing so again costs nothing.
 
-Windows overlap and ids derive from content, so a repeated or late tick finds its events in the log already, while a bar
-that was missing or corrected makes a new event.
+Windows overlap, so a repeated or late tick finds its events in the log already, while a bar that was missing or
+corrected makes a new event. A symbol that was silent is asked for all that it missed when it speaks again. A long
+history is asked for in parts, and what one part gave is kept when the next one fails.
 """
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import batched, groupby
 
 from shared.agents.sentiment_tracker import STREAM as NEWS_STREAM
+from shared.bar_log import BarLog, Logged
 from shared.clock import Clock
-from shared.errors import FinAgentError, MissingError
+from shared.errors import FinAgentError
 from shared.events.envelope import Event, derive_id
 from shared.events.market import Bar, Interval, MarketData, MarketDataReceived
 from shared.events.news import NewsItem, NewsReceived
 from shared.events.portfolio import Portfolio, PortfolioChanged
+from shared.freshness import Freshness
 from shared.market.port import MarketSource
-from shared.projections.bar import STALE_AFTER, BarHistory
+from shared.projections.bar import BarHistory
 from shared.projections.portfolio import stream_of
 from shared.store.port import EventStore
 from shared.watchlist import Watchlist
@@ -39,6 +42,8 @@ _LENGTHS: dict[Interval, timedelta] = {
     "1Day": timedelta(days=1),
 }
 _LEAST_OVERLAP = timedelta(minutes=30)
+_PART_INTERVALS = 1_000
+_NEWS_PART = timedelta(days=4)
 
 
 @dataclass(slots=True)
@@ -50,7 +55,7 @@ class Status:
     succeeded_at : datetime or None
         Desk time of the last tick that worked.
     problem : str or None
-        Why the last tick failed; None when it worked.
+        Why the last tick failed, and whose prices are stale and since when; None when all is well.
     """
 
     succeeded_at: datetime | None = None
@@ -86,6 +91,11 @@ class Ingest:
     _known: set[str] = field(default_factory=set)
     _filled: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        """Begin with nothing read."""
+        self._freshness = Freshness(self.bars)
+        self._log = BarLog(self.store, self.interval)
+
     async def market_tick(self) -> int:
         """Emit the bars that closed since the last tick, and give the number of new events."""
         return await self._watched("market", self._market)
@@ -101,60 +111,104 @@ class Ingest:
     async def _watched(self, name: str, tick: Callable[[datetime], Awaitable[int]]) -> int:
         # A source that fails must not fail the timer: the next tick's window covers what this one missed.
         status, now = self.status.setdefault(name, Status()), self.clock.now()
+        count, problems = 0, list[str | None]()
         try:
             count = await tick(now)
+            status.succeeded_at = now
         except FinAgentError as error:
-            if status.problem != str(error):
-                logger.warning("%s: nothing ingested: %s", name, error)
-            status.problem = str(error)
-            return 0
-        status.succeeded_at, status.problem = now, None
+            problems.append(str(error))
+        if name == "market":
+            problems.append(await self._complaint(now))
+        self._report(name, "; ".join(filter(None, problems)) or None)
         return count
 
+    async def _complaint(self, now: datetime) -> str | None:
+        try:
+            return await self._freshness.complaint(self.watchlist.symbols, now)
+        except FinAgentError as error:
+            return f"whether prices are stale is not known: {error}"
+
+    def _report(self, name: str, problem: str | None) -> None:
+        status = self.status[name]
+        if problem and problem != status.problem:
+            logger.warning("%s: %s", name, problem)
+        status.problem = problem
+
     async def _market(self, now: datetime) -> int:
-        count = sum([await self._shard(stream, symbols, now) for stream, symbols in self.watchlist.shards().items()])
-        newest = max(self._reached.get(stream, now) for stream in self.watchlist.shards())
-        if now - newest > STALE_AFTER:
-            raise MissingError(f"no prices since {newest:%Y-%m-%d}: the feed is stale, or a recording is at its end")
+        count, failures = 0, list[FinAgentError]()
+        for stream, symbols in self.watchlist.shards().items():
+            try:
+                count += await self._shard(stream, symbols, now)
+            except FinAgentError as error:  # the other shards go on
+                failures.append(error)
+        if failures:
+            raise failures[0]
         return count
 
     async def _shard(self, stream: str, symbols: tuple[str, ...], now: datetime) -> int:
         reached = self._reached.get(stream) or await self._last(stream, MarketDataReceived.name(), now)
-        fresh = tuple([symbol for symbol in symbols if reached and not await self._has_history(symbol, now)])
-        start = reached - self._overlap if reached else self.opened_at - self.lookback
-        bars = await self.source.bars(symbols, self.interval, start, now)
-        if fresh:
-            known = {(bar.symbol, bar.closed_at) for bar in bars}
-            older = await self.source.bars(fresh, self.interval, self.opened_at - self.lookback, start)
-            bars = [bar for bar in older if (bar.symbol, bar.closed_at) not in known] + bars
-        events = [await self._bar_event(stream, group, reached, now) for group in _by_interval(bars)]
-        count = await self._emit_unknown([event for event in events if event is not None])
-        self._filled.update(symbols)
-        if bars:
-            self._reached[stream] = max(bar.closed_at for bar in bars)
+        start, count = reached - self._overlap if reached else self.opened_at - self.lookback, 0
+        self._log.forget_until(stream, start)
+        for begin, end in _parts(start, now, self._part):
+            bars = await self.source.bars(symbols, self.interval, begin, end)
+            older = await self._missed(symbols, bars, begin, now)
+            count += await self._emit_bars(stream, older + bars, now)
+            self._filled.update(symbols)
         return count
 
-    async def _bar_event(
+    async def _missed(self, symbols: tuple[str, ...], bars: Sequence[Bar], start: datetime, now: datetime) -> list[Bar]:
+        """Read what came before `start` for symbols that are new to the desk, or speak again after a silence."""
+        opening, speaking = self.opened_at - self.lookback, {bar.symbol for bar in bars}
+        asked = [symbol for symbol in symbols if symbol in speaking or symbol not in self._filled]
+        since = {symbol: await self._freshness.newest(symbol, now) or opening for symbol in asked}
+        behind = tuple(symbol for symbol, moment in since.items() if moment < start)
+        older = list[Bar]()
+        if behind:
+            first = min(since[symbol] for symbol in behind)
+            for begin, end in _parts(first, start, self._part):
+                older += await self.source.bars(behind, self.interval, begin, end)
+        return older
+
+    async def _emit_bars(self, stream: str, bars: Sequence[Bar], now: datetime) -> int:
+        # Forgotten until all are emitted: after a failure the log tells how far it went.
+        reached = self._reached.pop(stream, None) or await self._last(stream, MarketDataReceived.name(), now)
+        events = list[MarketDataReceived]()
+        for group in _by_interval(bars):
+            events += await self._bar_events(stream, group, reached, now)
+        count = await self._emit_unknown(events)
+        self._freshness.hear(bars)
+        closes = [bar.closed_at for bar in bars] + ([reached] if reached else [])
+        if closes:
+            self._reached[stream] = max(closes)
+        return count
+
+    async def _bar_events(
         self, stream: str, bars: tuple[Bar, ...], reached: datetime | None, now: datetime
-    ) -> MarketDataReceived | None:
-        data = MarketData(interval=self.interval, bars=bars)
-        event_id = derive_id(stream, data.model_dump_json())
-        if event_id in self._known:
-            return None
+    ) -> list[MarketDataReceived]:
+        """Give what the log has of an interval, for it may not be published, and a new event if these bars are news."""
         closed_at = bars[0].closed_at
         is_revisited = reached is not None and closed_at <= reached
-        if is_revisited and (stored := await self.store.get(event_id)):
-            return MarketDataReceived.model_validate_json(stored)
-        is_correction = is_revisited and await self._last(stream, MarketDataReceived.name(), closed_at) == closed_at
-        time = now if is_correction else closed_at
-        return MarketDataReceived.first(id=event_id, source=SOURCE, stream=stream, time=time, data=data)
+        logged = await self._log.of(stream, closed_at) if is_revisited else Logged()
+        if logged.holds(bars):
+            return logged.events
+        self._log.forget(stream, closed_at)
+        fresh = MarketDataReceived.first(
+            id=self._log.event_id(stream, closed_at, len(logged.events)),
+            source=SOURCE,
+            stream=stream,
+            time=now if logged.events else closed_at,
+            data=MarketData(interval=self.interval, bars=bars),
+        )
+        return [*logged.events, fresh]
 
     async def _news(self, now: datetime) -> int:
         reached = self._reached.get(NEWS_STREAM) or await self._last(NEWS_STREAM, NewsReceived.name(), now)
         start = reached - NEWS_OVERLAP if reached else self.opened_at - NEWS_LOOKBACK
-        items = await self.source.news(self.watchlist.symbols, start, now)
-        count = await self._emit_unknown([news_event(item, item.published_at) for item in items])
-        self._reached[NEWS_STREAM] = now
+        count = 0
+        for begin, end in _parts(start, now, _NEWS_PART):
+            items = await self.source.news(self.watchlist.symbols, begin, end)
+            count += await self._emit_unknown([news_event(item, item.published_at) for item in items])
+            self._reached[NEWS_STREAM] = end
         return count
 
     async def _positions(self, now: datetime) -> int:
@@ -182,8 +236,9 @@ class Ingest:
         body = await self.store.latest(stream, kind, now)
         return Event.model_validate_json(body).time if body else None
 
-    async def _has_history(self, symbol: str, now: datetime) -> bool:
-        return symbol in self._filled or bool(await self.bars.read(symbol, now, limit=1))
+    @property
+    def _part(self) -> timedelta:
+        return _PART_INTERVALS * _LENGTHS[self.interval]
 
     @property
     def _overlap(self) -> timedelta:
@@ -208,3 +263,9 @@ def portfolio_event(portfolio: Portfolio, time: datetime, *, after: str, source:
 def _by_interval(bars: Sequence[Bar]) -> list[tuple[Bar, ...]]:
     ordered = sorted(bars, key=lambda bar: (bar.closed_at, bar.symbol))
     return [tuple(group) for _, group in groupby(ordered, key=lambda bar: bar.closed_at)]
+
+
+def _parts(start: datetime, end: datetime, length: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    while start < end:
+        yield start, min(start + length, end)
+        start += length

@@ -222,7 +222,7 @@ async def test_ingest_when_restarted_emits_nothing_new(corrected: bool) -> None:
 async def test_source_when_it_fails_is_reported_and_the_next_tick_covers_the_gap(
     trouble: FinAgentError, tick: str
 ) -> None:
-    desk = Desk(Vendor(account=a_portfolio().data))
+    desk = Desk(Vendor(closes(days=range(9, 11)), account=a_portfolio().data))
     run = getattr(desk.ingest, f"{tick}_tick")
     await run()
     succeeded_at = desk.clock.now()
