@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 SOURCE = "ingest"
 BATCH = 50
 """Events that are emitted at once: a year of history must not keep others from writing."""
+MOMENT = timedelta(microseconds=1)
+"""What is known last is what holds, even where the clock was set back."""
 NEWS_OVERLAP = timedelta(days=3)
 NEWS_LOOKBACK = timedelta(days=30)
 _LENGTHS: dict[Interval, timedelta] = {
@@ -196,7 +198,7 @@ class Ingest:
             id=self._log.event_id(stream, closed_at, len(logged.events)),
             source=SOURCE,
             stream=stream,
-            time=now if logged.events else closed_at,
+            time=max(now, logged.events[-1].time + MOMENT) if logged.events else closed_at,
             data=MarketData(interval=self.interval, bars=bars),
         )
         return [*logged.events, fresh]

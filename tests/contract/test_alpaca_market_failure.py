@@ -98,12 +98,6 @@ async def test_request_when_it_fails_once_is_repeated(alpaca: AlpacaStandIn, fau
     assert len(alpaca.seen) == 2
 
 
-async def test_bars_when_the_sdk_cannot_read_them_are_transient(alpaca: AlpacaStandIn) -> None:
-    alpaca.fail(BARS, body('{"bars":{"AAPL":null},"next_page_token":null}'))
-    with pytest.raises(TransientError, match="garbage for bars"):
-        await closes(source_of(alpaca))
-
-
 @pytest.mark.parametrize(("answer", "message"), FINAL.values(), ids=FINAL.keys())
 async def test_request_when_refused_is_invalid_at_once(alpaca: AlpacaStandIn, answer: Answer, message: str) -> None:
     alpaca.fail(BARS, answer)

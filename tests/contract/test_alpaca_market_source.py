@@ -231,6 +231,39 @@ async def test_day_when_it_is_not_in_the_calendar_is_dropped(
     assert "AAPL" in caplog.text
 
 
+@pytest.mark.parametrize("known", [[], [session_row("2024-07-02")]], ids=["empty", "half"])
+async def test_calendar_when_it_lacks_a_session_is_read_again(
+    alpaca: AlpacaStandIn, source: MarketSource, known: list[dict[str, Any]]
+) -> None:
+    alpaca.service.put_bars("AAPL", bar_row(midnight("2024-07-03")), timeframe="1Day")
+    alpaca.fail(CALENDAR, body(json.dumps(known)))
+    alpaca.service.sessions = [session_row("2024-07-02"), session_row("2024-07-03", close="13:00")]
+    found = [await source.bars(("AAPL",), "1Day", midnight("2024-07-02"), midnight("2024-07-04")) for _ in range(2)]
+    assert [[bar.closed_at for bar in bars] for bars in found] == [[], [midnight("2024-07-03") + 13 * HOUR]]
+
+
+async def test_days_when_around_holidays_and_summer_time_close_with_their_sessions(
+    alpaca: AlpacaStandIn, source: MarketSource
+) -> None:
+    # Thanksgiving week and its half day; the weekend on which summer time begins. No session, no bar, nothing stale.
+    expected = {
+        datetime(2024, 3, 8, 5, tzinfo=UTC): datetime(2024, 3, 8, 21, tzinfo=UTC),
+        datetime(2024, 3, 11, 4, tzinfo=UTC): datetime(2024, 3, 11, 20, tzinfo=UTC),
+        datetime(2024, 11, 1, 4, tzinfo=UTC): datetime(2024, 11, 1, 20, tzinfo=UTC),
+        datetime(2024, 11, 4, 5, tzinfo=UTC): datetime(2024, 11, 4, 21, tzinfo=UTC),
+        datetime(2024, 11, 27, 5, tzinfo=UTC): datetime(2024, 11, 27, 21, tzinfo=UTC),
+        datetime(2024, 11, 29, 5, tzinfo=UTC): datetime(2024, 11, 29, 18, tzinfo=UTC),
+    }
+    alpaca.service.now = datetime(2024, 12, 2, tzinfo=UTC)
+    alpaca.service.sessions = [
+        session_row(f"{opened:%Y-%m-%d}", close="13:00" if opened.day == 29 else "16:00") for opened in expected
+    ]
+    alpaca.service.put_bars("AAPL", *map(bar_row, expected), timeframe="1Day")
+    bars = await source.bars(("AAPL",), "1Day", datetime(2024, 3, 7, tzinfo=UTC), alpaca.service.now)
+    assert [bar.closed_at for bar in bars] == list(expected.values())
+    assert [len(await source.bars(("AAPL",), "1Day", close - MINUTE, close)) for close in expected.values()] == [1] * 6
+
+
 async def test_calendar_when_it_is_garbage_fails_and_is_not_kept(alpaca: AlpacaStandIn, source: MarketSource) -> None:
     alpaca.fail(CALENDAR, body('[{"date":"2024-07-02","close":"late"}]'))
     with pytest.raises(TransientError, match="calendar"):

@@ -22,6 +22,13 @@ class Stall:
 
 
 @dataclass(frozen=True)
+class Drip:
+    """Send the data byte by byte, with so many seconds before each, until the stand-in is told to `release`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Reset:
     """Reset the connection without an answer (TCP RST)."""
 
@@ -36,7 +43,7 @@ class Through:
     """Answer with the data: the next fault in the queue meets a later request."""
 
 
-type Fault = Answer | Stall | Reset | Cut | Through
+type Fault = Answer | Stall | Drip | Reset | Cut | Through
 
 
 def refused(status: int, message: str, code: int | None = None) -> Answer:

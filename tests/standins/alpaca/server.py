@@ -9,12 +9,14 @@ import threading
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.standins.alpaca.faults import Answer, Cut, Fault, Reset, Stall, Through, refused
+from tests.standins.alpaca.faults import Answer, Cut, Drip, Fault, Reset, Stall, Through, refused
 from tests.standins.alpaca.service import AlpacaService, RefusedError
 
 KEY, SECRET = "PKSTANDIN", "standin-secret"
@@ -38,11 +40,14 @@ class AlpacaStandIn:
         The data; change it whenever you like.
     seen : list of Seen
         Every request so far, also those that met a fault.
+    date : datetime or None
+        What the Date header says, UTC; None for the machine's time.
     """
 
     def __init__(self, service: AlpacaService) -> None:
         self.service = service
         self.seen: list[Seen] = []
+        self.date: datetime | None = None
         self.released = threading.Event()
         self._arrival = threading.Condition()
         self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
@@ -129,6 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
             case Stall(seconds):
                 standin.released.wait(seconds)
                 self._send(self._data(url.path, params))
+            case Drip(seconds):
+                self._send(self._data(url.path, params), pause=seconds)
             case Through():
                 self._send(self._data(url.path, params))
 
@@ -143,13 +150,21 @@ class _Handler(BaseHTTPRequestHandler):
         except RefusedError as refusal:
             return refused(refusal.status, refusal.message)
 
-    def _send(self, answer: Answer, *, cut: bool = False) -> None:
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Give the Date header."""
+        date = self.server.standin.date
+        return super().date_time_string(timestamp) if date is None else format_datetime(date, usegmt=True)
+
+    def _send(self, answer: Answer, *, cut: bool = False, pause: float = 0) -> None:
         self.send_response(answer.status)
         headers = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body))}
         for name, value in (headers | self._quota() | answer.headers).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
+        sent = answer.body[: len(answer.body) // 2] if cut else answer.body
+        for part in (bytes([byte]) for byte in sent) if pause else (sent,):
+            self.server.standin.released.wait(pause)
+            self.wfile.write(part)
         self.close_connection = self.close_connection or cut
 
     def _quota(self) -> dict[str, str]:
