@@ -75,6 +75,11 @@ class AlpacaStandIn:
         """Queue faults for a path: the first meets its next request, and so on; then it answers again."""
         self._faults[path].extend(faults)
 
+    def heal(self) -> None:
+        """Forget the faults that are still queued."""
+        with self._arrival:
+            self._faults.clear()
+
     def release(self) -> None:
         """End every stall, now and later."""
         self.released.set()
