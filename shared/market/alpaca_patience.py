@@ -6,7 +6,6 @@ back-off, a call with all its pages has a budget too, and every failure is one o
 """
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -165,32 +164,33 @@ def _message(error: Exception) -> str:
     try:
         return str(json.loads(str(error))["message"])[:200]
     except (KeyError, TypeError, ValueError, RecursionError):
-        # An address in memory would make each message another one.
-        return re.sub(r"<?[\w.]+ object at 0x[0-9a-f]+>?", "connection", str(error))[:200]
+        return str(error)[:200]
 
 
 def _asked_wait(error: Exception) -> float:
     response = getattr(error, "response", None)
     if response is None:
         return 0.0
-    now, after = _date(response), response.headers.get("Retry-After", "")
+    after = response.headers.get("Retry-After", "")
     if _is_number(after):
         return float(after)
+    now, until = _date(response), _parsed(after) or _renewal(response)
+    return max(0.0, (until - now).total_seconds()) if now and until else 0.0
+
+
+def _renewal(response: "Response") -> datetime | None:
     # Alpaca documents only when the quota is renewed; its own clock beside it tells how long that is.
     reset = response.headers.get("X-RateLimit-Reset", "")
-    if now is None or response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
-        return 0.0
-    renewed = float(reset) if _is_number(reset) else _timestamp(after)
-    return max(0.0, renewed - now.timestamp()) if renewed else 0.0
+    if response.status_code != HTTPStatus.TOO_MANY_REQUESTS or not _is_number(reset):
+        return None
+    try:
+        return datetime.fromtimestamp(float(reset), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
-
-
-def _timestamp(text: str) -> float | None:
-    moment = _parsed(text)
-    return moment.timestamp() if moment else None
 
 
 def _date(response: "Response") -> datetime | None:

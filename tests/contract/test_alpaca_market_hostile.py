@@ -189,7 +189,15 @@ async def test_requests_when_they_hang_leave_the_loops_threads_free_and_are_few(
     assert len(alpaca.seen) == MOST_CALLS
 
 
-@pytest.mark.parametrize("limit", [too_many(retry_after="60"), too_many(retry_after="Fri, 31 Dec 9999 23:59:59 GMT")])
+@pytest.mark.parametrize(
+    "limit",
+    [
+        too_many(retry_after="60", X_Ratelimit_Reset="none"),
+        too_many(retry_after="Fri, 31 Dec 9999 23:59:59 GMT", X_Ratelimit_Reset="none"),
+        too_many(X_Ratelimit_Reset=str(2**35)),
+    ],
+    ids=["seconds", "date", "quota"],
+)
 async def test_source_when_told_to_wait_asks_nothing_until_then(alpaca: AlpacaStandIn, limit: Answer) -> None:
     source = source_of(alpaca, retry=1)
     alpaca.fail(BARS, limit)
@@ -201,9 +209,18 @@ async def test_source_when_told_to_wait_asks_nothing_until_then(alpaca: AlpacaSt
     assert len(alpaca.seen) == 1
 
 
-@pytest.mark.parametrize("after", ["-5", "soon", "²", "1e9", ""])
-async def test_source_when_told_nonsense_about_waiting_asks_again(alpaca: AlpacaStandIn, after: str) -> None:
-    alpaca.fail(BARS, Answer(429, headers={"Retry-After": after, "Date": "today", "X-RateLimit-Reset": "later"}))
+@pytest.mark.parametrize(
+    ("after", "reset"), [("-5", "-5"), ("soon", "later"), ("²", "²"), ("1e9", "1e9"), ("", "9" * 400)]
+)
+async def test_source_when_told_nonsense_about_waiting_asks_again(
+    alpaca: AlpacaStandIn, after: str, reset: str
+) -> None:
+    alpaca.fail(BARS, Answer(429, headers={"Retry-After": after, "X-Ratelimit-Reset": reset}))
+    assert len(await closes(source_of(alpaca, retry=5))) == 2
+
+
+async def test_source_when_alpacas_clock_is_nonsense_asks_again(alpaca: AlpacaStandIn) -> None:
+    alpaca.fail(BARS, Answer(429, headers={"Date": "today"}))
     assert len(await closes(source_of(alpaca, retry=5))) == 2
 
 

@@ -68,6 +68,17 @@ async def test_correction_when_it_could_not_be_emitted_is_by_the_next_tick() -> 
     assert len(await desk.log()) == 3
 
 
+async def test_bar_when_corrected_before_its_event_could_be_published_is_heard_with_the_next_tick() -> None:
+    desk = Desk(Vendor(closes(days=range(9, 12))))
+    await desk.tick()
+    desk.bus_trouble = TransientError("the bus is away")
+    await desk.tick(DAY)
+    desk.bus_trouble = None
+    desk.vendor.correct(a_bar("IBM", close=77.0, closed_at=day(11)))
+    assert await desk.tick(HOUR) == 1
+    assert await known(desk, "IBM") == [109, 110, 77]
+
+
 async def test_interval_when_a_symbol_is_missing_from_a_later_answer_stays_as_it_is() -> None:
     desk = Desk(Vendor(closes()))
     await desk.tick()
