@@ -52,6 +52,10 @@ class Patience:
     secrets: tuple[str, ...] = field(repr=False)
     rests_until: float = 0.0
 
+    def rest(self, seconds: float) -> None:
+        """Leave the service alone for so long, or for as long as another call was told to."""
+        self.rests_until = max(self.rests_until, monotonic() + min(seconds, LONGEST_REST_SECONDS))
+
     def redacted(self, text: str) -> str:
         """Give a text of the service without our secrets."""
         for secret in self.secrets:
@@ -105,7 +109,7 @@ class Conversation:
                 failure, rest = self._failure(path, error), _asked_wait(error)
                 pause = max(wait, rest)
                 if isinstance(failure, InvalidError) or monotonic() + pause > deadline:
-                    self.patience.rests_until = monotonic() + min(rest, LONGEST_REST_SECONDS)
+                    self.patience.rest(rest)
                     raise failure from None  # what caused it may hold our key
             sleep(pause)
             wait *= 2
