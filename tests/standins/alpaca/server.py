@@ -161,8 +161,12 @@ class _Handler(BaseHTTPRequestHandler):
         return super().date_time_string(timestamp) if date is None else format_datetime(date, usegmt=True)
 
     def _send(self, answer: Answer, *, cut: bool = False, pause: float = 0) -> None:
-        self.send_response(answer.status)
-        headers = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body))}
+        self.send_response_only(answer.status)
+        headers = {
+            "Date": self.date_time_string(),
+            "Content-Type": answer.content_type,
+            "Content-Length": str(len(answer.body)),
+        }
         for name, value in (headers | self._quota() | answer.headers).items():
             self.send_header(name, value)
         self.end_headers()
