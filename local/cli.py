@@ -14,6 +14,7 @@ import typer
 
 from local import report
 from local.client import DEFAULT_PORT, DeskClient
+from local.invocation import LOG_FORMAT, InvocationFilter
 from shared.errors import FinAgentError, InvalidError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="An event-driven team of finance agents.")
@@ -51,7 +52,9 @@ def run(
     for name, value in (("FINAGENT_SPEED", speed), ("FINAGENT_START", start)):
         if value is not None:
             os.environ[name] = str(value)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    console = logging.StreamHandler()
+    console.addFilter(InvocationFilter())
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=[console])
     for noisy in ("uvicorn", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     with _complaints():

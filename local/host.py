@@ -8,9 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from local import app_settings, host_json, web
+from local.invocation import InvocationThreads
 from local.pump import Pump
 from local.registration import Registered, registrations
 from local.timer import Timer
+from local.timer_log import TimerLog
 from shared.wiring import Desk, desk
 
 logger = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ class Host:
 
     def __init__(self, port: int) -> None:
         settings = app_settings.load(ROOT)
-        self.options = host_json.read(ROOT / "host.json")
+        self.options = host_json.read(ROOT / "host.json", settings)
         self._listener = web.bind(port)
         self.desk: Desk = desk()
         from function_app import app  # indexing is the host's work, after its settings are in place
@@ -40,7 +42,8 @@ class Host:
         self.functions = registrations(app, settings)
         lock_seconds = self.desk.queries.topology.lock_seconds
         self._pumps = [Pump(each, self.desk.bus, self.options, lock_seconds) for each in self._of("serviceBusTrigger")]
-        self._timers = [Timer(each, self.options.function_timeout_seconds) for each in self._of("timerTrigger")]
+        log, timeout = TimerLog(self.desk.database), self.options.function_timeout_seconds
+        self._timers = [Timer(each, log, timeout) for each in self._of("timerTrigger")]
         self._server = web.server(self._of("httpTrigger"), self.options.route_prefix, DRAIN_SECONDS)
 
     @property
@@ -50,9 +53,10 @@ class Host:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Run until SIGTERM or SIGINT; `ready` is called when the desk is up to date and answers."""
-        stop = asyncio.Event()
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop.set_default_executor(InvocationThreads())
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, stop.set)
         serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))
         sources = [asyncio.create_task(pump.run()) for pump in self._pumps]
         sources += [asyncio.create_task(timer.run()) for timer in self._timers]

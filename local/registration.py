@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import azure.functions as func
@@ -42,14 +43,22 @@ class Registered:
     call: Callable[..., Any]
     wants_context: bool
 
+    @property
+    def takes_batches(self) -> bool:
+        """Whether it is given a list of messages at a time."""
+        return self.trigger.get("cardinality") == func.Cardinality.MANY
+
     async def invoke(self, value: object, invocation_id: str) -> Any:
         """Run the function; a synchronous one runs in a thread, as in the worker."""
         arguments: dict[str, object] = {self.argument: value}
         if self.wants_context:
             arguments["context"] = Invocation(self.name, invocation_id)
-        if inspect.iscoroutinefunction(self.call):
+        if _is_coroutine_function(self.call):
             return await self.call(**arguments)
         return await asyncio.to_thread(self.call, **arguments)
+
+
+_is_coroutine_function = cache(inspect.iscoroutinefunction)
 
 
 def registrations(app: func.FunctionApp, settings: dict[str, str]) -> list[Registered]:

@@ -6,7 +6,6 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from uuid import uuid4
 
 import azure.functions as func
 import uvicorn
@@ -16,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.invocation import invocation
 from local.registration import Registered
 from shared.errors import InvalidError
 
@@ -146,13 +146,19 @@ def _endpoint(function: Registered, body_seconds: float, reads: Reads) -> Callab
             route_params=dict(request.path_params),
             body=await _body(request, body_seconds),
         )
-        invoking = asyncio.create_task(function.invoke(incoming, str(uuid4())))
+        invoking = asyncio.create_task(_invoked(function, incoming))
         if request.method in ("GET", "HEAD"):
             reads.add(invoking)
             invoking.add_done_callback(reads.discard)
         return _response(await _finished(invoking), has_content=request.method != "HEAD")
 
     return endpoint
+
+
+async def _invoked(function: Registered, incoming: func.HttpRequest) -> func.HttpResponse:
+    with invocation(function.name) as invocation_id:
+        answer: func.HttpResponse = await function.invoke(incoming, invocation_id)
+        return answer
 
 
 async def _finished(invoking: asyncio.Task[func.HttpResponse]) -> func.HttpResponse:

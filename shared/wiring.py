@@ -55,6 +55,7 @@ class Desk:
     ingest: Ingest
     portfolios: Portfolios
     queries: Queries
+    database: Database
     close: Callable[[], None] = field(repr=False)
 
 
@@ -113,6 +114,7 @@ def build(settings: Settings) -> Desk:
         ingest=ingest,
         portfolios=portfolios,
         queries=queries,
+        database=database,
         close=database.close,
     )
 

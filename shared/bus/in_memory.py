@@ -56,19 +56,28 @@ class InMemoryEventBus:
         for message in messages:
             self._route(message, now)
 
-    async def receive(self, subscription: str) -> Delivery:
+    async def receive(self, subscription: str, most_sessions: int | None = None) -> Delivery:
         """Wait for the next message and lock it."""
         queue, changed = self._queues[subscription], self._changed[subscription]
         while True:
             changed.clear()
-            delivery = queue.take()
+            delivery = queue.take(most_sessions)
             if delivery is None:
                 await _wait(changed, queue.seconds_until_change())
-            elif delivery.delivery_count > self._topology.max_delivery_count:
-                handed_out = replace(delivery, delivery_count=delivery.delivery_count - 1)
-                self._bury(handed_out, "handed out too often without being settled")
-            else:
+            elif not self._is_given_up(delivery):
                 return delivery
+
+    async def receive_beside(self, held: Delivery) -> Delivery | None:
+        """Lock one more message of the same session, if one is ready."""
+        queue = self._queues[held.subscription]
+        while (delivery := queue.take_beside(held)) is not None and self._is_given_up(delivery):
+            pass
+        return delivery
+
+    def release(self, subscription: str, session: str) -> None:
+        """Keep a session no longer."""
+        self._queues[subscription].release(session)
+        self._changed[subscription].set()
 
     async def complete(self, delivery: Delivery) -> None:
         """Remove the message from the subscription."""
@@ -106,6 +115,15 @@ class InMemoryEventBus:
         self._queues[name].put(entry)
         self._changed[name].set()
         return entry
+
+    def _is_given_up(self, delivery: Delivery) -> bool:
+        if delivery.delivery_count <= self._topology.max_delivery_count:
+            return False
+        handed_out = replace(delivery, delivery_count=delivery.delivery_count - 1)
+        self._bury(handed_out, "handed out too often without being settled")
+        # Whoever would have kept the session has got nothing of it.
+        self._queues[delivery.subscription].release(delivery.message.session_id or "")
+        return True
 
     def _bury(self, delivery: Delivery, reason: str) -> None:
         entry = self._queues[delivery.subscription].remove(delivery)

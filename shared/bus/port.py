@@ -85,8 +85,23 @@ class EventBus(Protocol):
 class Receiver(Protocol):
     """The consuming side, for a host that pumps messages itself. A subscription is named `topic/subscription`."""
 
-    async def receive(self, subscription: str) -> Delivery:
-        """Wait for the next message and lock it; on a topic with sessions its session is locked too."""
+    async def receive(self, subscription: str, most_sessions: int | None = None) -> Delivery:
+        """Wait for the next message and lock it; on a topic with sessions its session is locked too.
+
+        Parameters
+        ----------
+        most_sessions : int or None
+            Keep the session between messages too, until it is released or a lock in it is lost, and keep so many of
+            the subscription's at most; None lets go of it with the message.
+        """
+        ...
+
+    async def receive_beside(self, held: Delivery) -> Delivery | None:
+        """Lock one more message, of the session of `held` if it has one; None when none is ready."""
+        ...
+
+    def release(self, subscription: str, session: str) -> None:
+        """Keep a session no longer; what comes in it is for whoever receives next."""
         ...
 
     async def complete(self, delivery: Delivery) -> None:

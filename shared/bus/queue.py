@@ -53,6 +53,9 @@ class SubscriptionQueue:
         self._scheduled: list[tuple[datetime, int]] = []
         self._ready: dict[str, list[int]] = {}
         self._turns: deque[str] = deque()
+        self._kept: set[str] = set()
+        self._kept_turns: deque[str] = deque()
+        self._busy: dict[str, int] = {}
         self._locks: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._tokens = 0
 
@@ -76,20 +79,45 @@ class SubscriptionQueue:
         else:
             self._make_ready(entry)
 
-    def take(self) -> Delivery | None:
-        """Lock and give the next message, or None when none is ready."""
+    def take(self, most_sessions: int | None = None) -> Delivery | None:
+        """Lock and give the next message, or None when none is ready.
+
+        Parameters
+        ----------
+        most_sessions : int or None
+            Keep the message's session for the caller, between messages too, until it is released or a lock in it is
+            lost; with that many kept, only their messages are given. None keeps none, as does a queue without sessions.
+        """
         self._release_overdue()
-        if not self._turns:
+        keeps = self._sessions and most_sessions is not None
+        is_full = keeps and len(self._kept) >= (most_sessions or 0)
+        turns = self._kept_turns if is_full or (keeps and not self._turns) else self._turns
+        if not turns:
             return None
-        session = self._turns.popleft()
-        waiting = self._ready[session]
-        entry = self._entries[heapq.heappop(waiting)]
-        if not waiting:
-            del self._ready[session]
-        if waiting and not self._sessions:
+        session = turns.popleft()
+        if keeps:
+            self._kept.add(session)
+        return self._take_from(session)
+
+    def take_beside(self, held: Delivery) -> Delivery | None:
+        """Lock and give one more message for who holds `held`, of its session if there are any; None if none is ready.
+
+        None too when the lock on `held` was lost.
+        """
+        self._release_overdue()
+        if held.lock_token not in self._locks:
+            return None
+        if not self._sessions:
+            return self.take()
+        session = held.message.session_id or ""
+        return self._take_from(session) if session in self._ready else None
+
+    def release(self, session: str) -> None:
+        """Keep a session no longer: whoever asks next may have its messages."""
+        self._kept.discard(session)
+        if session in self._kept_turns:
+            self._kept_turns.remove(session)
             self._turns.append(session)
-        entry.delivery_count += 1
-        return self._lock(entry)
 
     def seconds_until_change(self) -> float | None:
         """Give the wall seconds until time alone makes a message ready; None when only a new message can."""
@@ -102,62 +130,80 @@ class SubscriptionQueue:
         """Take a locked message out for good."""
         entry = self._unlock(delivery)
         del self._entries[entry.sequence]
-        self._next_turn(entry)
+        self._offer(self._session(entry))
         return entry
 
     def give_back(self, delivery: Delivery) -> None:
         """Make a locked message available again, at its old place."""
-        entry = self._unlock(delivery)
-        self._release(entry)
+        self._make_ready(self._unlock(delivery), first=True)
 
     def renew(self, delivery: Delivery) -> None:
         """Hold the lock for another lock duration."""
-        entry = self._unlock(delivery)
-        self._locks[delivery.lock_token] = (entry.sequence, self._monotonic() + self._lock_seconds)
+        sequence = self._pop_lock(delivery)
+        self._locks[delivery.lock_token] = (sequence, self._monotonic() + self._lock_seconds)
+
+    def _take_from(self, session: str) -> Delivery:
+        waiting = self._ready[session]
+        entry = self._entries[heapq.heappop(waiting)]
+        if not waiting:
+            del self._ready[session]
+        elif not self._sessions:
+            self._turns.append(session)
+        entry.delivery_count += 1
+        return self._lock(entry)
 
     def _lock(self, entry: Entry) -> Delivery:
         self._tokens += 1
         token = f"{entry.sequence}-{self._tokens}"
         self._locks[token] = (entry.sequence, self._monotonic() + self._lock_seconds)
+        if self._sessions:
+            session = self._session(entry)
+            self._busy[session] = self._busy.get(session, 0) + 1
         return Delivery(entry.message, self.name, entry.sequence, entry.delivery_count, entry.enqueued_at, token)
 
-    def _unlock(self, delivery: Delivery) -> Entry:
+    def _pop_lock(self, delivery: Delivery) -> int:
         self._release_overdue()
         held = self._locks.pop(delivery.lock_token, None)
         if held is None:
             raise MissingError(f"the lock on message {delivery.message.message_id} in {self.name} was lost")
-        return self._entries[held[0]]
+        return held[0]
 
-    def _make_ready(self, entry: Entry) -> None:
-        session = self._session(entry)
-        waiting = self._ready.setdefault(session, [])
-        heapq.heappush(waiting, entry.sequence)
-        if len(waiting) == 1 and not self._is_locked(session):
-            self._turns.append(session)
+    def _unlock(self, delivery: Delivery) -> Entry:
+        entry = self._entries[self._pop_lock(delivery)]
+        self._count_out(entry)
+        return entry
 
-    def _release(self, entry: Entry) -> None:
-        session = self._session(entry)
-        waiting = self._ready.setdefault(session, [])
-        heapq.heappush(waiting, entry.sequence)
-        if session not in self._turns:
-            self._turns.appendleft(session)
+    def _count_out(self, entry: Entry) -> None:
+        if self._sessions:
+            session = self._session(entry)
+            self._busy[session] -= 1
+            if not self._busy[session]:
+                del self._busy[session]
 
-    def _next_turn(self, entry: Entry) -> None:
+    def _make_ready(self, entry: Entry, *, first: bool = False) -> None:
         session = self._session(entry)
-        if self._sessions and session in self._ready:
-            self._turns.append(session)
+        heapq.heappush(self._ready.setdefault(session, []), entry.sequence)
+        self._offer(session, first=first)
+
+    def _offer(self, session: str, *, first: bool = False) -> None:
+        # A session has a turn while a message of it is ready and none is locked.
+        turns = self._kept_turns if session in self._kept else self._turns
+        if session not in self._ready or session in self._busy or session in turns:
+            return
+        if first:
+            turns.appendleft(session)
+        else:
+            turns.append(session)
 
     def _release_overdue(self) -> None:
         while self._scheduled and self._scheduled[0][0] <= self._clock.now():
             self._make_ready(self._entries[heapq.heappop(self._scheduled)[1]])
         while self._locks and next(iter(self._locks.values()))[1] <= self._monotonic():
             _, (sequence, _) = self._locks.popitem(last=False)
-            self._release(self._entries[sequence])
+            entry = self._entries[sequence]
+            self._count_out(entry)
+            self._kept.discard(self._session(entry))
+            self._make_ready(entry, first=True)
 
     def _session(self, entry: Entry) -> str:
         return (entry.message.session_id or "") if self._sessions else ""
-
-    def _is_locked(self, session: str) -> bool:
-        return self._sessions and any(
-            self._session(self._entries[sequence]) == session for sequence, _ in self._locks.values()
-        )

@@ -103,10 +103,17 @@ class SqliteEventBus(InMemoryEventBus):
             self._count(entry)
             self._enqueue(name, entry)
 
-    async def receive(self, subscription: str) -> Delivery:
+    async def receive(self, subscription: str, most_sessions: int | None = None) -> Delivery:
         """Wait for the next message, lock it and note the delivery, so that a message that kills hosts is given up."""
-        delivery = await super().receive(subscription)
-        self._counts[delivery.sequence, subscription] = delivery.delivery_count
+        return await self._noted(await super().receive(subscription, most_sessions))
+
+    async def receive_beside(self, held: Delivery) -> Delivery | None:
+        """Lock one more message of the same session, if one is ready, and note the delivery."""
+        delivery = await super().receive_beside(held)
+        return None if delivery is None else await self._noted(delivery)
+
+    async def _noted(self, delivery: Delivery) -> Delivery:
+        self._counts[delivery.sequence, delivery.subscription] = delivery.delivery_count
         # A restored message may be what killed the process before, and too fast to be counted: not again.
         restored = delivery.sequence <= self._restored
         noted = self._note_fates(0.0 if restored else PATIENCE_SECONDS)

@@ -54,7 +54,7 @@ class Bench:
             "isSessionsEnabled": sessions,
         }
         function = Registered("agent", trigger, "message", call, wants_context=False)
-        options = HostOptions("", timeout_seconds, calls, calls, 10)
+        options = HostOptions("", timeout_seconds, calls, calls, 10, 60, 5, 1, 0)
         self.pump = Pump(function, self.bus, options, LOCK_SECONDS)
 
     @asynccontextmanager
