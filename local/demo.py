@@ -17,6 +17,7 @@ from shared.settings import Settings
 
 START = "2008-09-11"
 DAYS = 6
+_SETTINGS = ("FINAGENT_", "ALPACA_", "AzureFunctionsJobHost")
 HOLDINGS = {
     "cash": 20_000,
     "positions": [{"symbol": "IBM", "quantity": 400}, {"symbol": "MSFT", "quantity": 1_200}],
@@ -75,7 +76,7 @@ def environment(folder: str) -> dict[str, str]:
     Every setting is there and empty, which counts as not given and goes before `local.settings.json`: the
     demonstration takes no settings and no keys from this machine.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINAGENT_", "ALPACA_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
     names = [field.alias for field in Settings.model_fields.values() if field.alias]
     return kept | dict.fromkeys([*names, "FINAGENT_TICK"], "") | {"FINAGENT_DATA": folder}
 

@@ -53,8 +53,13 @@ class Timer:
         status = await self._start(self._log.read(self._function.name), _now())
         self.caught_up.set()
         while True:
-            await asyncio.sleep(max(0.0, (status.Next - _now()).total_seconds()))
+            await asyncio.sleep(self._seconds_until(status.Next))
             status = await self._invoke(status, _counted(_now(), status.Next))
+
+    def _seconds_until(self, due: datetime) -> float:
+        now = _now()
+        # A clock that was set back during the run must not stop the timer until it is that late again.
+        return max(0.0, (min(due, next_time(self._schedule, now + EARLY)) - now).total_seconds())
 
     async def _start(self, known: TimerStatus | None, now: datetime) -> TimerStatus:
         """Make up for what was missed, or run because the function asks for it; give when it is due from here."""
@@ -85,7 +90,7 @@ class Timer:
 
 
 def _counted(now: datetime, due: datetime) -> datetime:
-    """Give the moment to count the next time from; a clock that was set back must not stop the timer."""
+    """Give the moment to count the next time from: what is due now, if the timer fires a little early."""
     return due if timedelta() < due - now < EARLY else now
 
 

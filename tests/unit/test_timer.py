@@ -1,7 +1,9 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import azure.functions as func
 import pytest
@@ -10,13 +12,22 @@ from hypothesis import strategies as st
 
 from local.registration import Registered
 from local.timer import Timer, next_time
+from local.timer_log import TimerLog
 from shared.errors import InvalidError
+from shared.sqlite import Database
 
 
-def _timer(call: object, schedule: str = "* * * * * *") -> Timer:
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[TimerLog]:
+    database = Database(tmp_path / "desk.sqlite", ())
+    yield TimerLog(database)
+    database.close()
+
+
+def _timer(call: object, log: TimerLog, schedule: str = "* * * * * *") -> Timer:
     assert callable(call)
     trigger = {"type": "timerTrigger", "name": "timer", "schedule": schedule}
-    return Timer(Registered("tick", trigger, "timer", call, wants_context=False), timeout_seconds=5)
+    return Timer(Registered("tick", trigger, "timer", call, wants_context=False), log, timeout_seconds=5)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +58,9 @@ def test_next_time_when_asked_again_moves_forward_by_whole_steps(moment: datetim
 
 
 @pytest.mark.parametrize("schedule", ["* * * * *", "", "61 * * * * *", "a b c d e f", "0 0 0 * * * *"])
-def test_timer_when_the_schedule_is_not_six_fields_is_refused_with_its_name(schedule: str) -> None:
+def test_timer_when_the_schedule_is_not_six_fields_is_refused_with_its_name(log: TimerLog, schedule: str) -> None:
     with pytest.raises(InvalidError, match="tick"):
-        _timer(lambda timer: None, schedule)
+        _timer(lambda timer: None, log, schedule)
 
 
 async def _run_until(timer: Timer, enough: asyncio.Event) -> None:
@@ -58,7 +69,7 @@ async def _run_until(timer: Timer, enough: asyncio.Event) -> None:
     running.cancel()
 
 
-async def test_timer_when_its_function_is_slow_never_runs_it_twice_at_once() -> None:
+async def test_timer_when_its_function_is_slow_never_runs_it_twice_at_once(log: TimerLog) -> None:
     running, most, calls, enough = 0, 0, 0, asyncio.Event()
 
     async def slow(timer: func.TimerRequest) -> None:
@@ -70,11 +81,13 @@ async def test_timer_when_its_function_is_slow_never_runs_it_twice_at_once() -> 
         if calls == 2:
             enough.set()
 
-    await _run_until(_timer(slow), enough)
+    await _run_until(_timer(slow, log), enough)
     assert most == 1
 
 
-async def test_timer_when_its_function_fails_goes_on_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+async def test_timer_when_its_function_fails_goes_on_and_says_so(
+    log: TimerLog, caplog: pytest.LogCaptureFixture
+) -> None:
     calls, enough = 0, asyncio.Event()
 
     async def failing(timer: func.TimerRequest) -> None:
@@ -85,23 +98,11 @@ async def test_timer_when_its_function_fails_goes_on_and_says_so(caplog: pytest.
         raise RuntimeError("the vendor sent nonsense")
 
     with caplog.at_level(logging.ERROR):
-        await _run_until(_timer(failing), enough)
+        await _run_until(_timer(failing, log), enough)
     assert "the vendor sent nonsense" in caplog.text
 
 
-async def test_timer_when_it_begins_makes_up_for_what_fell_due_before() -> None:
-    seen: list[bool] = []
-
-    async def note(timer: func.TimerRequest) -> None:
-        seen.append(timer.past_due)
-
-    timer = _timer(note, "0 0 0 1 1 *")
-    assert not timer.caught_up.is_set()
-    await _run_until(timer, timer.caught_up)
-    assert seen == [True]
-
-
-async def test_timer_when_a_tick_comes_late_tells_its_function_that_it_is_past_due() -> None:
+async def test_timer_when_a_tick_comes_late_is_not_past_due_as_on_functions(log: TimerLog) -> None:
     seen: list[bool] = []
     enough = asyncio.Event()
 
@@ -109,10 +110,40 @@ async def test_timer_when_a_tick_comes_late_tells_its_function_that_it_is_past_d
         seen.append(timer.past_due)
         if len(seen) == 3:
             enough.set()
+        else:
+            time.sleep(1.2)  # noqa: ASYNC251 - the loop is kept busy on purpose, so that the tick is late
 
-    running = asyncio.create_task(_run_until(_timer(note), enough))
-    while len(seen) < 2:  # noqa: ASYNC110 - the function has no other way to tell
-        await asyncio.sleep(0.01)
-    time.sleep(2.1)  # noqa: ASYNC251 - the loop is kept busy on purpose, so that the tick is late
-    await running
-    assert seen == [True, False, True]
+    await _run_until(_timer(note, log), enough)
+    assert seen == [True, False, False]
+
+
+async def test_timer_when_the_wall_clock_is_slow_runs_once_for_each_time(
+    log: TimerLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, start = time.monotonic(), datetime(2008, 9, 15, tzinfo=UTC)
+    monkeypatch.setattr("local.timer._now", lambda: start + timedelta(seconds=(time.monotonic() - begun) * 0.98))
+    due: list[str] = []
+    enough = asyncio.Event()
+
+    async def note(timer: func.timer.TimerRequest) -> None:
+        due.append(timer.schedule_status["Next"])
+        if len(due) == 4:
+            enough.set()
+
+    await _run_until(_timer(note, log), enough)
+    assert len(set(due)) == len(due)
+
+
+async def test_timer_when_the_clock_is_set_back_far_goes_on(log: TimerLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    back = [timedelta(0)]
+    monkeypatch.setattr("local.timer._now", lambda: datetime.now(UTC) - back[0])
+    calls, enough = 0, asyncio.Event()
+
+    async def note(timer: func.TimerRequest) -> None:
+        nonlocal calls
+        calls += 1
+        back[0] = timedelta(days=calls)
+        if calls == 3:
+            enough.set()
+
+    await _run_until(_timer(note, log), enough)
