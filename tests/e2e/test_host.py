@@ -1,6 +1,7 @@
 """The embedded host as a person meets it: starting, stopping, refusing, replaying the same feed."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -42,6 +43,38 @@ def test_host_when_settings_are_malformed_names_all_of_them(tmp_path: Path) -> N
     assert "FINAGENT_SPEED" in refused.stderr
     assert "FINAGENT_START" in refused.stderr
     assert "secret-value" not in refused.stderr
+
+
+def test_host_when_an_override_of_host_json_is_malformed_names_it(tmp_path: Path) -> None:
+    name = "AzureFunctionsJobHost__extensions__serviceBus__maxConcurrentCalls"
+    refused = finagent(tmp_path, "run", "--port", "0", **{name: "many"})
+    assert refused.returncode == 2
+    assert f"{name}: " in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_host_when_its_timers_are_rare_fills_an_empty_desk_and_not_again_before_they_are_due(tmp_path: Path) -> None:
+    for expected in ({"market", "news", "positions"}, set()):
+        with DeskProcess(tmp_path, FINAGENT_TICK="0 0 0 29 2 *") as desk, desk.client() as client:
+            assert client.get("/api/bars/AAPL").json()["bars"]
+            assert set(client.get("/api/health").json()["ticks"]) == expected
+            assert desk.stop() == 0
+
+
+def test_host_when_a_function_logs_says_which_and_in_which_invocation(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "local.cli", "run", "--port", "0"],
+        env=environment(tmp_path, FINAGENT_START="2013-03-01", FINAGENT_SPEED="10000000"),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "nothing ingested" in line)
+        process.terminate()
+        process.stderr.read()
+    assert re.search(r" shared\.ingest \[ingest_market [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\]: market: ", line)
 
 
 def test_host_when_it_runs_listens_on_loopback_only_and_prints_a_short_banner(tmp_path: Path) -> None:

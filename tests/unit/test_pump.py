@@ -5,7 +5,6 @@ from collections.abc import Awaitable
 import azure.functions as func
 import pytest
 
-from shared.errors import TransientError
 from tests.unit.pump_bench import LOCK_SECONDS, Bench, messages, settled
 
 
@@ -41,40 +40,6 @@ async def test_pump_when_the_function_raises_gives_the_message_back_and_buries_i
     assert [(letter.message.message_id, letter.reason) for letter in letters] == [
         ("event-1:0", "ValueError: cannot digest this")
     ]
-
-
-async def test_pump_when_the_desk_cannot_work_holds_the_message_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.pump.FIRST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("local.pump.LONGEST_PAUSE_SECONDS", LOCK_SECONDS / 4)
-    counts: list[int | None] = []
-
-    async def agent(message: func.ServiceBusMessage) -> None:
-        counts.append(message.delivery_count)
-        if len(counts) < 8:
-            raise TransientError("the disk is full")
-
-    async with Bench(agent).running() as bus:
-        await bus.publish(messages(1))
-        await settled(bus)
-        assert await bus.dead_letters() == []
-    assert counts == [1] * 8
-
-
-async def test_pump_when_drained_leaves_a_message_that_waits_for_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    # So short that the lock is never lost: only the drain can end it.
-    monkeypatch.setattr("local.pump.FIRST_PAUSE_SECONDS", LOCK_SECONDS / 4)
-    monkeypatch.setattr("local.pump.LONGEST_PAUSE_SECONDS", LOCK_SECONDS / 4)
-    failed = asyncio.Event()
-
-    async def agent(message: func.ServiceBusMessage) -> None:
-        failed.set()
-        raise TransientError("the disk is full")
-
-    async with asyncio.timeout(10), Bench(agent).running() as bus:
-        await bus.publish(messages(1))
-        await failed.wait()
-    assert await bus.backlog() == {"events/agent": 1}
-    assert await bus.dead_letters() == []
 
 
 async def test_pump_when_one_message_is_poison_handles_its_neighbours() -> None:
