@@ -135,7 +135,7 @@ class SubscriptionQueue:
 
     def give_back(self, delivery: Delivery) -> None:
         """Make a locked message available again, at its old place."""
-        self._make_ready(self._unlock(delivery), first=True)
+        self._make_ready(self._unlock(delivery))
 
     def renew(self, delivery: Delivery) -> None:
         """Hold the lock for another lock duration."""
@@ -180,19 +180,15 @@ class SubscriptionQueue:
             if not self._busy[session]:
                 del self._busy[session]
 
-    def _make_ready(self, entry: Entry, *, first: bool = False) -> None:
+    def _make_ready(self, entry: Entry) -> None:
         session = self._session(entry)
         heapq.heappush(self._ready.setdefault(session, []), entry.sequence)
-        self._offer(session, first=first)
+        self._offer(session)
 
-    def _offer(self, session: str, *, first: bool = False) -> None:
+    def _offer(self, session: str) -> None:
         # A session has a turn while a message of it is ready and none is locked.
         turns = self._kept_turns if session in self._kept else self._turns
-        if session not in self._ready or session in self._busy or session in turns:
-            return
-        if first:
-            turns.appendleft(session)
-        else:
+        if session in self._ready and session not in self._busy and session not in turns:
             turns.append(session)
 
     def _release_overdue(self) -> None:
@@ -203,7 +199,7 @@ class SubscriptionQueue:
             entry = self._entries[sequence]
             self._count_out(entry)
             self._kept.discard(self._session(entry))
-            self._make_ready(entry, first=True)
+            self._make_ready(entry)
 
     def _session(self, entry: Entry) -> str:
         return (entry.message.session_id or "") if self._sessions else ""

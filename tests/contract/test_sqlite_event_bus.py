@@ -149,6 +149,18 @@ async def test_held_message_when_the_process_dies_comes_again_with_its_count(tmp
         assert (await take(bus, ANALYST)).delivery_count == 3
 
 
+async def test_message_when_taken_beside_another_and_the_process_dies_comes_again_with_its_count(
+    tmp_path: Path,
+) -> None:
+    times = Times()
+    async with opened(tmp_path, times) as (bus, database):
+        await bus.publish([a_message("a"), a_message("b")])
+        await bus.receive_beside(await take(bus, ANALYST))
+        image = await crash_image(database)
+    async with opened(image, times) as (bus, _):
+        assert [(await take(bus, ANALYST)).delivery_count for _ in range(2)] == [2, 2]
+
+
 async def test_message_when_it_kills_every_process_at_once_is_given_up(tmp_path: Path) -> None:
     times, folder = Times(), tmp_path
     async with opened(folder, times) as (bus, _):

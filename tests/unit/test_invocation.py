@@ -54,7 +54,9 @@ def test_record_when_there_is_no_invocation_says_nothing_of_one(log: Log) -> Non
 def test_record_when_it_is_shown_names_function_and_id(log: Log) -> None:
     with invocation.invocation("risk_manager") as invocation_id:
         logger.info("weighed")
-    shown = logging.Formatter(LOG_FORMAT).format(log.records[-1])
+    logger.info("done")
+    assert log.ids("done") == {("", "")}
+    shown = logging.Formatter(LOG_FORMAT).format(log.records[0])
     assert shown.endswith(f" INFO shared.story [risk_manager {invocation_id}]: weighed")
 
 

@@ -80,7 +80,8 @@ async def test_pump_when_a_lock_was_renewed_for_as_long_as_may_be_lets_it_run_ou
             again.set()
         await again.wait()
 
-    async with Bench(agent, max_auto_lock_renewal_seconds=LOCK_SECONDS / 2).running() as bus:
+    bench = Bench(agent, max_auto_lock_renewal_seconds=LOCK_SECONDS / 2, function_timeout_seconds=60)
+    async with bench.running() as bus:
         await bus.publish(messages(1))
         await settled(bus)
     assert calls == 2
