@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,12 +26,15 @@ class DeskProcess:
     ----------
     folder : Path
         Its data; kept when the process ends, so that a restart goes on with it.
+    port : int
+        Where it listens; 0 takes any free port, and another one after a restart.
     **settings : str
         Environment variables, for example `FINAGENT_SPEED="86400"`.
     """
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *, port: int = 0, **settings: str) -> None:
         self.folder = folder
+        self._port = port
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
         self.about: dict[str, Any] = {}
@@ -46,7 +51,16 @@ class DeskProcess:
 
     def start(self) -> None:
         """Start it, and return when it answers."""
-        self._process = launch(self.folder, "run", "--port", "0", "--json", **self._settings)
+        self.begin()
+        self.wait_until_ready()
+
+    def begin(self) -> None:
+        """Start it without waiting for anything."""
+        self._process = launch(self.folder, "run", "--port", str(self._port), "--json", **self._settings)
+
+    def wait_until_ready(self) -> None:
+        """Return when it answers and its agents know what happened before."""
+        assert self._process is not None
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, "the host did not start"
@@ -85,6 +99,14 @@ class DeskProcess:
     def client(self) -> httpx.Client:
         """Give a client of its API."""
         return httpx.Client(base_url=self.about["url"], timeout=30, trust_env=False)
+
+
+def free_port(random: Random) -> int:
+    """Give a port that nobody listens on, and that no connection is given by chance while the desk is down."""
+    while True:
+        with socket.socket() as taken, suppress(OSError):
+            taken.bind(("127.0.0.1", port := random.randrange(20_000, 32_000)))
+            return port
 
 
 def read_log(file: Path, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:

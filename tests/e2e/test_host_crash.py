@@ -1,34 +1,74 @@
 """A host that is killed loses nothing and doubles nothing."""
 
+import asyncio
 from pathlib import Path
 from random import Random
 
 import httpx
 
-from shared.agents.registry import TRADE
-from tests.e2e.process import DeskProcess, read_log
+from tests.chance import seeded
+from tests.e2e.audit import audit, handed_out
+from tests.e2e.crowd import Crowd, while_asking
+from tests.e2e.process import DeskProcess, free_port, read_log
 
-TRADES = 60
-KILLS = 4
+TRADES = 500
+KILLS = 20
+STOPS = 4
 
 
-def test_trades_in_flight_when_the_host_is_killed_each_reach_exactly_one_consensus(tmp_path: Path) -> None:
-    seed = 20081015
-    random = Random(seed)
-    kill_after = sorted(random.sample(range(5, TRADES), KILLS))
-    with DeskProcess(tmp_path, FINAGENT_SPEED="20000", FINAGENT_START="2008-10-15") as desk:
-        accepted = {}
-        for number in range(TRADES):
-            if number in kill_after:
+async def test_trades_in_flight_when_the_host_is_killed_again_and_again_each_reach_one_consensus(tmp_path: Path) -> None:
+    chance = seeded()
+    desk, crowd = a_busy_desk(tmp_path, chance)
+
+    async def kill() -> None:
+        for accepted in sorted(chance.sample(range(1, TRADES), KILLS // 2)):
+            await crowd.reached(accepted)
+            # Once in the middle of the work, and once while it comes back and takes up what was left.
+            for longest_seconds in (0.05, 1.0):
+                await asyncio.sleep(chance.uniform(0, longest_seconds))
                 desk.kill()
-                desk.start()
-            accepted[number] = _ask(desk, number)
-        for number in kill_after:
-            assert _ask(desk, number) == accepted[number], "a repeated request is the same trade"
-        decided = {_decision(desk, trade) for trade in accepted.values()}
-        assert decided <= {"approved", "rejected", "no_quorum"}, f"seed {seed}"
-        assert desk.stop() == 0
-    _check_log(desk.file, set(accepted.values()))
+                desk.begin()
+        await asyncio.to_thread(desk.wait_until_ready)
+
+    with desk:
+        await while_asking(crowd, kill)
+        await finish(desk, crowd)
+    audit(desk.file, crowd.trades)
+    assert len(crowd.trades) == TRADES
+
+
+async def test_trades_in_flight_when_the_host_is_told_to_stop_are_finished_and_do_not_come_again(tmp_path: Path) -> None:
+    chance = seeded()
+    desk, crowd = a_busy_desk(tmp_path, chance)
+
+    async def stop() -> None:
+        for accepted in sorted(chance.sample(range(1, TRADES), STOPS)):
+            await crowd.reached(accepted)
+            await asyncio.sleep(chance.uniform(0, 0.05))
+            assert await asyncio.to_thread(desk.stop) == 0
+            assert handed_out(desk.file) == []
+            await asyncio.to_thread(desk.start)
+
+    with desk:
+        await while_asking(crowd, stop)
+        await finish(desk, crowd)
+    audit(desk.file, crowd.trades)
+
+
+def a_busy_desk(folder: Path, chance: Random) -> tuple[DeskProcess, Crowd]:
+    """Give a desk that has prices and news to take in meanwhile, and a crowd for it."""
+    port = free_port(chance)
+    desk = DeskProcess(
+        folder, port=port, FINAGENT_SPEED="20000", FINAGENT_START="2008-10-15", FINAGENT_DEADLINE_SECONDS="3"
+    )
+    return desk, Crowd(f"http://127.0.0.1:{port}", TRADES)
+
+
+async def finish(desk: DeskProcess, crowd: Crowd) -> None:
+    """Wait until every trade is decided and its deadline has come, and stop the desk."""
+    for kind in ("consensus.reached", "trade.deadline.reached"):
+        await crowd.see(kind)
+    assert await asyncio.to_thread(desk.stop) == 0
 
 
 def test_market_data_when_the_host_is_killed_has_every_day_once(tmp_path: Path) -> None:
@@ -57,23 +97,6 @@ _DAYS = (
 )
 
 
-def _ask(desk: DeskProcess, number: int) -> str:
-    body = {"symbol": ("AAPL", "IBM", "MSFT")[number % 3], "side": "buy", "quantity": number + 1}
-    with desk.client() as client:
-        answer = client.post("/api/trades", json=body, headers={"Idempotency-Key": f"trade-{number}"})
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["id"])
-
-
-def _decision(desk: DeskProcess, trade: str) -> str:
-    with desk.client() as client:
-        cursor = ""
-        while (view := client.get(f"/api/trades/{trade}").json())["state"] == "open":
-            page = client.get("/api/events", params={"after": cursor, "correlation": trade, "wait": 20}).json()
-            cursor = page["cursor"]
-        return str(view["consensus"]["decision"])
-
-
 def _wait_for(desk: DeskProcess, done: "object", kind: str) -> None:
     bodies: list[dict[str, object]] = []
     cursor = ""
@@ -82,15 +105,6 @@ def _wait_for(desk: DeskProcess, done: "object", kind: str) -> None:
         while not (bodies and done(bodies)):
             page = client.get("/api/events", params={"after": cursor, "types": kind, "wait": 10}).json()
             bodies, cursor = bodies + page["events"], page["cursor"]
-
-
-def _check_log(file: Path, trades: set[str]) -> None:
-    consensus = read_log(file, "SELECT stream, count(*) FROM events WHERE type = 'consensus.reached' GROUP BY 1")
-    assert dict(consensus) == {f"trade-{trade}": 1 for trade in trades}
-    votes = read_log(file, "SELECT stream, count(*) FROM events WHERE type = 'opinion.formed' GROUP BY 1")
-    assert {count for _, count in votes} == {len(TRADE.judges)}
-    assert read_log(file, "SELECT count(*) FROM deliveries WHERE dead_reason IS NOT NULL") == [(0,)]
-    assert read_log(file, "SELECT count(*) FROM events WHERE type = 'step.failed'") == [(0,)]
 
 
 def test_http_client_when_the_host_dies_sees_a_broken_connection_and_nothing_else(tmp_path: Path) -> None:
