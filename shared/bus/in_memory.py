@@ -16,6 +16,9 @@ from shared.bus.queue import Entry, SubscriptionQueue
 from shared.bus.topology import Topology
 from shared.clock import Clock
 
+LONGEST_WAIT_SECONDS = 1.0
+"""How long a receiver trusts the clock: one that is set forward makes messages due and wakes nobody."""
+
 
 class InMemoryEventBus:
     """An `EventBus` and `Receiver` that lives as long as the process.
@@ -147,7 +150,7 @@ class InMemoryEventBus:
 
 async def _wait(changed: asyncio.Event, seconds: float | None) -> None:
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(None if seconds is None else min(seconds, LONGEST_WAIT_SECONDS)):
             await changed.wait()
     except TimeoutError:
         return

@@ -10,6 +10,8 @@ import httpx
 SYMBOLS = ("AAPL", "IBM", "MSFT")
 CONNECTIONS = 64
 RETRY_SECONDS = 0.1
+PATIENCE_SECONDS = 180
+"""So long may a desk take to come to an end; only one that never will takes longer."""
 
 
 class Crowd:
@@ -45,6 +47,7 @@ class Crowd:
         """Ask for every trade, and return when all were accepted."""
         async with self._client() as client:
             await asyncio.gather(*(self._insist(client, number) for number in range(self.size)))
+        assert len(self.trades) == self.size
 
     async def reached(self, count: int) -> None:
         """Return when so many requests were accepted."""
@@ -54,7 +57,7 @@ class Crowd:
     async def see(self, kind: str) -> None:
         """Return when there is an event of a type in every trade's stream; the desk must stay up meanwhile."""
         missing, cursor = {f"trade-{trade}" for trade in self.trades}, ""
-        async with self._client() as client:
+        async with asyncio.timeout(PATIENCE_SECONDS), self._client() as client:
             while missing:
                 answer = await client.get("/api/events", params={"after": cursor, "types": kind, "wait": 20})
                 page: dict[str, Any] = answer.json()
@@ -86,6 +89,6 @@ class Crowd:
 
 async def while_asking(crowd: Crowd, disturb: Callable[[], Any]) -> None:
     """Let the crowd ask while something happens to the desk; return when both are over."""
-    async with asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
         tasks.create_task(crowd.ask())
         tasks.create_task(disturb())

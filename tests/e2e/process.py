@@ -28,13 +28,16 @@ class DeskProcess:
         Its data; kept when the process ends, so that a restart goes on with it.
     port : int
         Where it listens; 0 takes any free port, and another one after a restart.
+    program : str
+        The module that is the `finagent` command.
     **settings : str
         Environment variables, for example `FINAGENT_SPEED="86400"`.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0, **settings: str) -> None:
+    def __init__(self, folder: Path, *, port: int = 0, program: str = "local.cli", **settings: str) -> None:
         self.folder = folder
         self._port = port
+        self._program = program
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
         self.about: dict[str, Any] = {}
@@ -56,7 +59,9 @@ class DeskProcess:
 
     def begin(self) -> None:
         """Start it without waiting for anything."""
-        self._process = launch(self.folder, "run", "--port", str(self._port), "--json", **self._settings)
+        self._process = launch(
+            self.folder, "run", "--port", str(self._port), "--json", program=self._program, **self._settings
+        )
 
     def wait_until_ready(self) -> None:
         """Return when it answers and its agents know what happened before."""
@@ -121,10 +126,10 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     return {**kept, "FINAGENT_DATA": str(folder), "PYTHONPATH": str(ROOT), **settings}
 
 
-def launch(folder: Path, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
+def launch(folder: Path, *arguments: str, program: str = "local.cli", **settings: str) -> "subprocess.Popen[str]":
     """Start a `finagent` command."""
     return subprocess.Popen(
-        [sys.executable, "-m", "local.cli", *arguments],
+        [sys.executable, "-m", program, *arguments],
         env=environment(folder, **settings),
         cwd=ROOT,
         stdout=subprocess.PIPE,

@@ -24,8 +24,8 @@ async def test_trades_in_flight_when_the_host_is_killed_again_and_again_each_rea
         for accepted in sorted(chance.sample(range(1, TRADES), KILLS // 2)):
             await crowd.reached(accepted)
             # Once in the middle of the work, and once while it comes back and takes up what was left.
-            for longest_seconds in (0.05, 1.0):
-                await asyncio.sleep(chance.uniform(0, longest_seconds))
+            for shortest_seconds, longest_seconds in ((0.0, 0.05), (0.3, 1.5)):
+                await asyncio.sleep(chance.uniform(shortest_seconds, longest_seconds))
                 desk.kill()
                 desk.begin()
         await asyncio.to_thread(desk.wait_until_ready)
@@ -34,7 +34,6 @@ async def test_trades_in_flight_when_the_host_is_killed_again_and_again_each_rea
         await while_asking(crowd, kill)
         await finish(desk, crowd)
     audit(desk.file, crowd.trades)
-    assert len(crowd.trades) == TRADES
 
 
 async def test_trades_in_flight_when_the_host_is_told_to_stop_are_finished_and_do_not_come_again(tmp_path: Path) -> None:

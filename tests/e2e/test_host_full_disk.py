@@ -1,65 +1,65 @@
-"""A host whose disk is full for a while refuses new work, and loses none that it took."""
+"""A host whose disk is full for a while refuses new work, and loses none that it took; killed meanwhile or not."""
 
+import asyncio
 import resource
-import time
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.e2e.process import DeskProcess, read_log
+from tests.chance import seeded
+from tests.e2e.audit import audit
+from tests.e2e.crowd import Crowd, while_asking
+from tests.e2e.process import DeskProcess, free_port
 
-FULL_SECONDS = 3
+TRADES = 120
+TIMES = 4
+FULL_SECONDS = 1.5
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(resource, "prlimit"), reason="only Linux lets a test limit another process's files"
+)
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux lets a test limit another process's files")
-def test_trades_when_the_disk_is_full_for_a_while_are_refused_or_decided(tmp_path: Path) -> None:
-    with DeskProcess(tmp_path, FINAGENT_SPEED="1000", FINAGENT_START="2008-09-12") as desk:
-        accepted = [_ask(desk, number) for number in range(10)]
-        _limit_files(desk.pid, 4_096)
-        answers = [_ask(desk, number) for number in range(10, 60)]
-        assert None in answers, "the disk was never full"
-        with desk.client() as client:
-            assert client.get("/api/health").status_code == 503
-        time.sleep(FULL_SECONDS)
-        _limit_files(desk.pid, resource.RLIM_INFINITY)
-        retried = [_patiently(desk, number) for number in range(60)]
-        assert [trade for trade in accepted + answers if trade and trade not in retried] == []
-        for trade in retried:
-            _wait_until_decided(desk, trade)
-        assert desk.stop() == 0
-    votes = read_log(desk.file, "SELECT stream, count(*) FROM events WHERE type = 'opinion.formed' GROUP BY 1")
-    assert len(votes) == 60
-    assert {count for _, count in votes} == {3}
-    assert read_log(desk.file, "SELECT count(*) FROM deliveries WHERE dead_reason IS NOT NULL") == [(0,)]
-    assert read_log(desk.file, "SELECT count(*) FROM events WHERE type = 'step.failed'") == [(0,)]
+async def test_trades_when_the_disk_is_full_again_and_again_and_the_host_killed_meanwhile_are_each_decided(
+    tmp_path: Path,
+) -> None:
+    chance = seeded()
+    port = free_port(chance)
+    desk = DeskProcess(tmp_path, port=port, FINAGENT_SPEED="1000", FINAGENT_START="2008-09-12", **DEADLINE)
+    crowd = Crowd(f"http://127.0.0.1:{port}", TRADES)
+
+    async def fill() -> None:
+        for time, accepted in enumerate(sorted(chance.sample(range(1, TRADES - 60), TIMES))):
+            await crowd.reached(accepted)
+            await asyncio.sleep(chance.uniform(0, 0.05))
+            _limit_files(desk.pid, 4_096)
+            await _unavailable(desk)
+            await asyncio.sleep(chance.uniform(0, FULL_SECONDS))
+            if time % 2:
+                desk.kill()
+                await asyncio.to_thread(desk.start)
+            else:
+                _limit_files(desk.pid, resource.RLIM_INFINITY)
+
+    with desk:
+        await while_asking(crowd, fill)
+        assert crowd.answers[503], "the disk was never full"
+        for kind in ("consensus.reached", "trade.deadline.reached"):
+            await crowd.see(kind)
+        assert await asyncio.to_thread(desk.stop) == 0
+    audit(desk.file, crowd.trades)
+
+
+DEADLINE = {"FINAGENT_DEADLINE_SECONDS": "5"}
 
 
 def _limit_files(pid: int, size: int) -> None:
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-def _ask(desk: DeskProcess, number: int) -> str | None:
-    with desk.client() as client:
-        answer = client.post(
-            "/api/trades",
-            json={"symbol": "IBM", "side": "buy", "quantity": number + 1},
-            headers={"Idempotency-Key": f"full-{number}"},
-        )
-    assert answer.status_code in (202, 503), answer.text
-    return str(answer.json()["id"]) if answer.status_code == 202 else None
-
-
-def _patiently(desk: DeskProcess, number: int) -> str:
-    for _ in range(100):
-        if (trade := _ask(desk, number)) is not None:
-            return trade
-        time.sleep(0.1)
-    raise AssertionError("the desk did not recover")
-
-
-def _wait_until_decided(desk: DeskProcess, trade: str) -> None:
-    with desk.client() as client:
-        cursor = ""
-        while client.get(f"/api/trades/{trade}").json()["state"] == "open":
-            page = client.get("/api/events", params={"after": cursor, "correlation": trade, "wait": 20}).json()
-            cursor = page["cursor"]
+async def _unavailable(desk: DeskProcess) -> None:
+    """Return when the desk says itself that it cannot work."""
+    async with httpx.AsyncClient(base_url=desk.about["url"], timeout=30, trust_env=False) as client:
+        while (await client.get("/api/health")).status_code != 503:
+            await asyncio.sleep(0.05)
