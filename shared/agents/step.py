@@ -141,12 +141,10 @@ class Step:
         return on_trigger
 
     async def on_trigger(self, event: Event, state: Rounds, deps: StepDeps) -> Decision[Rounds]:
-        """Open the round: remember it, and schedule its deadline."""
+        """Open the round: remember it, and schedule its deadline, whatever votes came before: the log is the same then."""
         current = state.rounds.get(event.id, Round())
         due = current.deadline or self.deadline_of(event, deps)
         opened = state.with_round(event.id, current.model_copy(update={"deadline": due}))
-        if current.closed:
-            return Decision(opened)
         data = Deadline(step=self.name, trigger=event.id)
         deadline = self.deadline.caused_by(event, source=CONSENSUS, data=data, time=due)
         return Decision(opened, (Emit(deadline, deliver_at=due),))

@@ -3,9 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import count
+from typing import Any
 
 from shared.agents import market_analyst, risk_manager, sentiment_tracker
+from shared.agents.decision import Decision, Handler
 from shared.agents.market_analyst import AnalystDeps, AnalystState
 from shared.agents.own_state import OwnState
 from shared.agents.registry import STATES, handlers
@@ -47,9 +50,16 @@ POINTS = (
 )
 """Where a process can die or a service fail while a message is handled, in order."""
 
+HANDLING = ("before handler", "before latest", "after handler")
+"""Where that can be inside the handler of a real agent; what a port that it reads raises comes out there."""
+
 
 class Crash(BaseException):
     """The process dies here; nothing in the program catches it."""
+
+
+class StaleRead(Exception):
+    """The read gives what was there before the last write, as a replica does."""
 
 
 class Faults:
@@ -58,6 +68,11 @@ class Faults:
     def __init__(self, plan: Mapping[tuple[str, int], BaseException] | None = None) -> None:
         self._plan = dict(plan or {})
         self.passed: Counter[str] = Counter()
+
+    def begin(self, plan: Mapping[tuple[str, int], BaseException]) -> None:
+        """Count anew, and fail as planned."""
+        self._plan = dict(plan)
+        self.passed.clear()
 
     def stop(self) -> None:
         """Fail no more, so that a test can look at what came of it."""
@@ -76,6 +91,12 @@ class FaultyEventStore(InMemoryEventStore):
     def __init__(self, faults: Faults) -> None:
         super().__init__()
         self._faults = faults
+        self._replaced: dict[tuple[str, str], Snapshot | None] = {}
+
+    @property
+    def receipts(self) -> set[tuple[str, str]]:
+        """Who has handled which event: agents and event ids."""
+        return {(agent, event_id) for agent, _, event_id in self._receipts}
 
     async def append(self, events: Sequence[Event]) -> list[Event]:
         """Add events to the log."""
@@ -86,8 +107,16 @@ class FaultyEventStore(InMemoryEventStore):
 
     async def snapshot(self, agent: str, stream: str) -> Snapshot | None:
         """Give an agent's state."""
-        self._faults.reach("before snapshot")
+        try:
+            self._faults.reach("before snapshot")
+        except StaleRead:
+            return self._replaced.get((agent, stream))
         return await super().snapshot(agent, stream)
+
+    async def latest(self, stream: str, kind: str, as_of: datetime) -> bytes | None:
+        """Give the newest event of a type in a stream."""
+        self._faults.reach("before latest")
+        return await super().latest(stream, kind, as_of)
 
     async def receipt(self, agent: str, stream: str, event_id: str) -> tuple[Emit, ...] | None:
         """Give what the agent emitted."""
@@ -97,7 +126,10 @@ class FaultyEventStore(InMemoryEventStore):
     async def commit(self, commit: Commit) -> None:
         """Store snapshot and receipt."""
         self._faults.reach("before commit")
+        home = (commit.agent, commit.stream)
+        before = self._snapshots.get(home)
         await super().commit(commit)
+        self._replaced[home] = before
         self._faults.reach("after commit")
 
 
@@ -203,7 +235,8 @@ def an_agent_desk(
     topology: Topology, symbols: tuple[str, ...] = ("AAPL", "IBM"), *, duplicates_seen: bool = True
 ) -> MemoryDesk:
     """Give a desk with the real agents and the projector, wired to the topology's subscriptions by their names."""
-    store, projections, clock = InMemoryEventStore(), InMemoryProjectionStore(), ManualClock(CLOSE)
+    faults = Faults()
+    store, projections, clock = FaultyEventStore(faults), InMemoryProjectionStore(), ManualClock(CLOSE)
     bars, portfolios = BarHistory(projections, "1Day"), Portfolios(projections, store)
     deps: dict[str, object] = {
         market_analyst.NAME: AnalystDeps(bars, OwnState(store, market_analyst.NAME, AnalystState), Watchlist(symbols)),
@@ -211,8 +244,8 @@ def an_agent_desk(
         sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
         CONSENSUS: StepDeps(pace=clock.pace, patience_seconds=30),
     }
-    roles = {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}
-    desk = MemoryDesk(topology, roles, store=store, duplicates_seen=duplicates_seen)
+    roles = {name: Role(name, state, _faulty(handlers(name), faults), deps[name]) for name, state in STATES.items()}
+    desk = MemoryDesk(topology, roles, faults=faults, store=store, duplicates_seen=duplicates_seen)
     projector = Projector(projections, store)
     for topic in topology.topics:
         for subscription in topic.subscriptions:
@@ -225,3 +258,16 @@ def _reader(runtime: Runtime, projector: Projector, subscription: str) -> Reader
     if agent == "projector":
         return lambda message: runtime.fold(message, agent, projector.project)
     return lambda message: runtime.handle(message, agent)
+
+
+def _faulty(handlers: Mapping[type[Event], Handler], faults: Faults) -> dict[type[Event], Handler]:
+    def wrapped(handler: Handler) -> Handler:
+        async def handle(event: Any, state: Any, deps: Any) -> Decision[Any]:
+            faults.reach("before handler")
+            decision = await handler(event, state, deps)
+            faults.reach("after handler")
+            return decision
+
+        return handle
+
+    return {kind: wrapped(handler) for kind, handler in handlers.items()}

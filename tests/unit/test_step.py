@@ -164,9 +164,9 @@ async def test_votes_when_they_come_before_the_trigger_count() -> None:
     assert agents_of(await concluded([VOTES[1], VOTES[0], REQUEST, VOTES[2]])) == list(AGENTS)
 
 
-async def test_trigger_when_all_have_voted_before_it_schedules_nothing() -> None:
+async def test_trigger_when_all_have_voted_before_it_schedules_the_deadline_as_ever() -> None:
     emits, _ = await taken([*VOTES, REQUEST])
-    assert [type(emit.event) for emit in emits] == [ConsensusReached]
+    assert [type(emit.event) for emit in emits] == [ConsensusReached, TradeDeadlineReached]
 
 
 @pytest.mark.parametrize("end", [DEADLINE, VOTES[2]], ids=["deadline", "last vote"])
