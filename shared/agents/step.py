@@ -141,7 +141,10 @@ class Step:
         return on_trigger
 
     async def on_trigger(self, event: Event, state: Rounds, deps: StepDeps) -> Decision[Rounds]:
-        """Open the round: remember it, and schedule its deadline, whatever votes came before: the log is the same then."""
+        """Open the round: remember it, and schedule its deadline.
+
+        Also where all have voted before: the log must not depend on who was first.
+        """
         current = state.rounds.get(event.id, Round())
         due = current.deadline or self.deadline_of(event, deps)
         opened = state.with_round(event.id, current.model_copy(update={"deadline": due}))

@@ -66,7 +66,7 @@ class Crowd:
 
     async def _insist(self, client: httpx.AsyncClient, number: int) -> None:
         async with self._connections:
-            while (trade := await self._attempt(client, number)) is None:
+            while (trade := await self._attempt(client, number)) is None:  # noqa: ASYNC110 - only asking again can tell
                 await asyncio.sleep(RETRY_SECONDS)
         async with self._answered:
             self.accepted[number] = trade

@@ -16,7 +16,9 @@ KILLS = 20
 STOPS = 4
 
 
-async def test_trades_in_flight_when_the_host_is_killed_again_and_again_each_reach_one_consensus(tmp_path: Path) -> None:
+async def test_trades_in_flight_when_the_host_is_killed_again_and_again_each_reach_one_consensus(
+    tmp_path: Path,
+) -> None:
     chance = seeded()
     desk, crowd = a_busy_desk(tmp_path, chance)
 
@@ -36,7 +38,9 @@ async def test_trades_in_flight_when_the_host_is_killed_again_and_again_each_rea
     audit(desk.file, crowd.trades)
 
 
-async def test_trades_in_flight_when_the_host_is_told_to_stop_are_finished_and_do_not_come_again(tmp_path: Path) -> None:
+async def test_trades_in_flight_when_the_host_is_told_to_stop_are_finished_and_do_not_come_again(
+    tmp_path: Path,
+) -> None:
     chance = seeded()
     desk, crowd = a_busy_desk(tmp_path, chance)
 

@@ -61,5 +61,5 @@ def _limit_files(pid: int, size: int) -> None:
 async def _unavailable(desk: DeskProcess) -> None:
     """Return when the desk says itself that it cannot work."""
     async with httpx.AsyncClient(base_url=desk.about["url"], timeout=30, trust_env=False) as client:
-        while (await client.get("/api/health")).status_code != 503:
+        while (await client.get("/api/health")).status_code != 503:  # noqa: ASYNC110 - only asking can tell
             await asyncio.sleep(0.05)

@@ -58,7 +58,7 @@ class Crash(BaseException):
     """The process dies here; nothing in the program catches it."""
 
 
-class StaleRead(Exception):
+class StaleReadError(Exception):
     """The read gives what was there before the last write, as a replica does."""
 
 
@@ -94,9 +94,9 @@ class FaultyEventStore(InMemoryEventStore):
         self._replaced: dict[tuple[str, str], Snapshot | None] = {}
 
     @property
-    def receipts(self) -> set[tuple[str, str]]:
-        """Who has handled which event: agents and event ids."""
-        return {(agent, event_id) for agent, _, event_id in self._receipts}
+    def receipts(self) -> list[tuple[str, str]]:
+        """Who has handled which event, in the order of the commits: agents and event ids."""
+        return [(agent, event_id) for agent, _, event_id in self._receipts]
 
     async def append(self, events: Sequence[Event]) -> list[Event]:
         """Add events to the log."""
@@ -109,7 +109,7 @@ class FaultyEventStore(InMemoryEventStore):
         """Give an agent's state."""
         try:
             self._faults.reach("before snapshot")
-        except StaleRead:
+        except StaleReadError:
             return self._replaced.get((agent, stream))
         return await super().snapshot(agent, stream)
 
@@ -195,14 +195,17 @@ class MemoryDesk:
         """Let the subscription's reader handle a message, without settling it."""
         await self.readers[delivery.subscription](received(delivery.message, delivery.delivery_count))
 
-    async def deliver(self, delivery: Delivery) -> None:
-        """Handle a message, then complete it, or give it back where that failed."""
+    async def deliver(self, delivery: Delivery, *, acknowledged: bool = True) -> None:
+        """Handle a message, then complete it, or give it back where that failed or is to get lost."""
         try:
             await self.handle(delivery)
         except (Exception, Crash) as error:  # noqa: BLE001 - as a host does, whatever it was
             await self.bus.abandon(delivery, repr(error))
         else:
-            await self.bus.complete(delivery)
+            if acknowledged:
+                await self.bus.complete(delivery)
+            else:
+                await self.bus.abandon(delivery, "the acknowledgement was lost")
 
     async def run(self) -> None:
         """Hand out messages, and let time pass for those that are scheduled, until no reader has any left."""

@@ -1,7 +1,7 @@
 """The `finagent` command on a machine whose wall clock somebody sets: `CLOCK_FILE` holds the hours that it is off.
 
-Every reading of wall time in the program is shifted; what measures spans stays right, as on a real machine. (libfaketime
-would shift the whole process, but reads its file and takes a lock at each look at any clock, the interpreter's too.)
+Every reading of wall time in the program is shifted; what measures spans stays right, as on a real machine. libfaketime
+would shift the whole process, but slows down every look at any clock so much that the desk does not get to work.
 """
 
 import os
@@ -26,7 +26,7 @@ def _wall_seconds() -> float:
 
 if __name__ == "__main__":
     clock.wall_seconds = _wall_seconds  # before anybody imports it from there
-    clock.WallClock.now = lambda _self: _now()  # type: ignore[method-assign]
+    clock.WallClock.now = lambda _self: _now()  # type: ignore[method-assign,assignment]
     from local import timer
     from local.cli import app
 

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.agents.registry import TRADE
-from shared.bus.port import Delivery
 from shared.bus.topology import topology
 from shared.events.envelope import Event
 from shared.events.trade import ConsensusReached, OpinionFormed
@@ -25,7 +24,8 @@ from tests.builders import (
     a_trade_request,
     market_data,
 )
-from tests.standins.desk import MemoryDesk, an_agent_desk
+from tests.standins.courier import Courier
+from tests.standins.desk import an_agent_desk
 
 DAYS = 60
 NOW = CLOSE + DAYS * DAY
@@ -52,45 +52,6 @@ def story() -> list[Event]:
     ]
     holdings = [a_portfolio(holdings={"IBM": 10.0}, time=NOW - DAY), a_portfolio(time=NOW - MINUTE)]
     return [*days, *news, *holdings, *TRADES]
-
-
-class Courier:
-    """Hands messages out as a list of choices says: held back, repeated, given back, after time has passed."""
-
-    def __init__(self, desk: MemoryDesk, choices: Sequence[int]) -> None:
-        self._desk = desk
-        self._choices = iter(choices)
-        self._held: list[Delivery] = []
-
-    async def run(self) -> None:
-        """Follow the choices, then hand out what is left."""
-        for choice in self._choices:
-            await self._act(choice)
-        for delivery in self._held:
-            await self._desk.deliver(delivery)
-        await self._desk.run()
-
-    async def _act(self, choice: int) -> None:
-        kind, which = choice % 8, choice // 8
-        if kind == 0:
-            self._desk.clock.advance(7 * SECOND)
-        elif kind <= 4 or not self._held:
-            await self._hold(which)
-        else:
-            await self._settle(self._held.pop(which % len(self._held)), again=kind == 5)
-
-    async def _hold(self, which: int) -> None:
-        ready = [name for name, waiting in (await self._desk.bus.backlog()).items() if waiting]
-        delivery = await self._desk.take(ready[which % len(ready)]) if ready else None
-        if delivery is not None:
-            self._held.append(delivery)
-
-    async def _settle(self, delivery: Delivery, *, again: bool) -> None:
-        await self._desk.handle(delivery)
-        if again:
-            await self._desk.bus.abandon(delivery, "the acknowledgement was lost")
-        else:
-            await self._desk.bus.complete(delivery)
 
 
 async def played(choices: Sequence[int], *, duplicates_seen: bool = True) -> list[Event]:

@@ -1,6 +1,6 @@
 """A trade from its request to its consensus through every point between two steps, disturbed there in every way.
 
-One disturbance at a time, all of them; several at once are in `test_runtime_ordering`.
+One disturbance at a time, all of them; several at once are in `test_runtime_chance`.
 """
 
 import asyncio
@@ -10,15 +10,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from shared.agents.registry import TRADE
-from shared.agents.step import CONSENSUS, Rounds
 from shared.bus.port import Delivery
 from shared.bus.topology import topology
 from shared.errors import ConflictError, TransientError
 from shared.events.envelope import Event
-from shared.events.trade import ConsensusReached, OpinionFormed
+from shared.events.trade import ConsensusReached
 from tests.builders import CLOSE, DAY, MINUTE, a_bar, a_headline, a_portfolio, a_trade_request, market_data
-from tests.standins.desk import HANDLING, POINTS, Crash, FaultyEventStore, MemoryDesk, StaleRead, an_agent_desk
+from tests.rounds import check_round
+from tests.standins.desk import HANDLING, POINTS, Crash, FaultyEventStore, MemoryDesk, StaleReadError, an_agent_desk
 
 DAYS = 2
 NOW = CLOSE + DAYS * DAY
@@ -39,7 +38,7 @@ FAILURES: dict[str, tuple[Failure, tuple[str, ...]]] = {
     "busy": (lambda: TransientError("busy"), (*POINTS, *HANDLING)),
     "bug": (lambda: ZeroDivisionError("a bug"), (*POINTS, *HANDLING)),
     "conflict": (lambda: ConflictError("somebody else was first"), ("before commit",)),
-    "stale": (StaleRead, ("before snapshot",)),
+    "stale": (StaleReadError, ("before snapshot",)),
 }
 CASES = [(name, point) for name, (_, points) in FAILURES.items() for point in points]
 
@@ -87,24 +86,10 @@ async def outcome(desk: MemoryDesk) -> Outcome:
     desk.faults.stop()
     assert isinstance(desk.store, FaultyEventStore)
     events = await desk.log()
-    await assert_consensus_is_whole(desk, events)
+    await check_round(desk, REQUEST, [event for event in events if event.stream == REQUEST.stream])
     assert await desk.bus.dead_letters() == []
     assert not any((await desk.bus.backlog()).values())
-    return Outcome(Counter(event.id for event in events), desk.store.receipts)
-
-
-async def assert_consensus_is_whole(desk: MemoryDesk, events: list[Event]) -> None:
-    """There is one; each opinion was counted or is kept as late, and whose was not counted is named."""
-    (reached,) = [event.data for event in events if isinstance(event, ConsensusReached)]
-    opinions = {event.id: event.data.agent for event in events if isinstance(event, OpinionFormed)}
-    counted = {vote.opinion: vote.agent for vote in reached.votes}
-    snapshot = await desk.store.snapshot(CONSENSUS, REQUEST.stream)
-    assert snapshot is not None
-    late = Rounds.model_validate_json(snapshot.body).rounds[REQUEST.id].late
-    assert sorted(opinions.values()) == sorted(TRADE.judges)
-    assert counted.items() <= opinions.items()
-    assert Counter([*counted, *late]) == Counter(opinions.keys())
-    assert list(reached.missing) == sorted(opinions[opinion] for opinion in late)
+    return Outcome(Counter(event.id for event in events), set(desk.store.receipts))
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["votes first", "deadline first"])
