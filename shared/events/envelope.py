@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+FIRST_YEAR, LAST_YEAR = 1900, 2199
 NAMESPACE = UUID("5d4bd7b8-7f8f-5f0e-9d0a-0d6a3f1f6c11")
 
 
@@ -38,6 +39,16 @@ def _to_utc(moment: datetime) -> datetime:
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """An instant in UTC; naive times are refused, other zones are converted."""
+
+
+def _within_reach(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"beyond the years {FIRST_YEAR} to {LAST_YEAR}")
+    return moment
+
+
+EventTime = Annotated[UtcTime, AfterValidator(_within_reach)]
+"""When something happened: so bounded, a deadline or a look back from it is a date, too."""
 
 Token = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 """A name that is safe in a path, a partition key and a session id."""
@@ -91,9 +102,9 @@ class Event(Fact):
     id: Token
     source: Token
     type: str
-    time: UtcTime
+    time: EventTime
     datacontenttype: Literal["application/json"] = "application/json"
-    dataschemaversion: int = Field(default=1, ge=1)
+    dataschemaversion: Literal[1] = 1
     stream: Token
     correlationid: Token
     causationid: Token | None = None
