@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-FIRST_YEAR, LAST_YEAR = 1900, 2199
+FIRST_YEAR, LAST_YEAR = 1900, 8_000
 NAMESPACE = UUID("5d4bd7b8-7f8f-5f0e-9d0a-0d6a3f1f6c11")
 
 
