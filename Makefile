@@ -1,5 +1,5 @@
 # Two commands matter: `make run` and `make test`. Each makes what it needs; nothing is installed outside .venv.
-.PHONY: run demo check test format clean help
+.PHONY: run demo check test soak format clean help
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -20,6 +20,11 @@ check: $(READY) ## lint, format, types, imports
 
 test: $(READY) ## every test
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(READY) ## what disturbs the desk, ten times over
+	@for seed in 1 2 3 4 5 6 7 8 9 10; do \
+	  SEED=$$seed $(BIN)/python -m pytest tests/e2e/test_host_*.py tests/unit/test_runtime_chance.py $(ARGS) || exit 1; \
+	done
 
 format: $(READY) ## put the code into its format
 	$(BIN)/ruff check --fix .

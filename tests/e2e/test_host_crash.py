@@ -14,6 +14,7 @@ from tests.e2e.process import DeskProcess, free_port, read_log
 TRADES = 500
 KILLS = 20
 STOPS = 4
+TRADES_BETWEEN_STOPS = 40
 
 
 async def test_trades_in_flight_when_the_host_is_killed_again_and_again_each_reach_one_consensus(
@@ -23,7 +24,7 @@ async def test_trades_in_flight_when_the_host_is_killed_again_and_again_each_rea
     desk, crowd = a_busy_desk(tmp_path, chance)
 
     async def kill() -> None:
-        for accepted in sorted(chance.sample(range(1, TRADES), KILLS // 2)):
+        for accepted in sorted(chance.sample(range(1, crowd.size), KILLS // 2)):
             await crowd.reached(accepted)
             # Once in the middle of the work, and once while it comes back and takes up what was left.
             for shortest_seconds, longest_seconds in ((0.0, 0.05), (0.3, 1.5)):
@@ -42,10 +43,10 @@ async def test_trades_in_flight_when_the_host_is_told_to_stop_are_finished_and_d
     tmp_path: Path,
 ) -> None:
     chance = seeded()
-    desk, crowd = a_busy_desk(tmp_path, chance)
+    desk, crowd = a_busy_desk(tmp_path, chance, (STOPS + 1) * TRADES_BETWEEN_STOPS)
 
     async def stop() -> None:
-        for accepted in sorted(chance.sample(range(1, TRADES), STOPS)):
+        for accepted in sorted(chance.sample(range(1, crowd.size), STOPS)):
             await crowd.reached(accepted)
             await asyncio.sleep(chance.uniform(0, 0.05))
             assert await asyncio.to_thread(desk.stop) == 0
@@ -58,13 +59,13 @@ async def test_trades_in_flight_when_the_host_is_told_to_stop_are_finished_and_d
     audit(desk.file, crowd.trades)
 
 
-def a_busy_desk(folder: Path, chance: Random) -> tuple[DeskProcess, Crowd]:
+def a_busy_desk(folder: Path, chance: Random, trades: int = TRADES) -> tuple[DeskProcess, Crowd]:
     """Give a desk that has prices and news to take in meanwhile, and a crowd for it."""
     port = free_port(chance)
     desk = DeskProcess(
         folder, port=port, FINAGENT_SPEED="20000", FINAGENT_START="2008-10-15", FINAGENT_DEADLINE_SECONDS="3"
     )
-    return desk, Crowd(f"http://127.0.0.1:{port}", TRADES)
+    return desk, Crowd(f"http://127.0.0.1:{port}", trades)
 
 
 async def finish(desk: DeskProcess, crowd: Crowd) -> None:

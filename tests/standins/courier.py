@@ -1,11 +1,14 @@
-"""Hands a desk's messages out in an order of its own: held back, repeated, overtaken, after time has passed."""
+"""Hands a desk's messages out in an order of its own: held back, repeated, overtaken, the clock set meanwhile."""
 
 from collections.abc import Sequence
 from random import Random
 
 from shared.bus.port import Delivery
-from tests.builders import SECOND
+from tests.builders import HOUR, SECOND
 from tests.standins.desk import MemoryDesk
+
+JUMPS = (7 * SECOND, 7 * SECOND, HOUR, -HOUR)
+"""What somebody may do to the clock; set back, it is right again in the end."""
 
 
 class Courier:
@@ -15,11 +18,13 @@ class Courier:
         self._desk = desk
         self._choices = iter(choices)
         self._held: list[Delivery] = []
+        self._latest = desk.clock.moment
 
     async def run(self) -> None:
         """Follow the choices, then hand out what is left."""
         for choice in self._choices:
             await self._act(choice)
+        self._desk.clock.moment = self._latest
         for delivery in self._held:
             await self._desk.deliver(delivery)
         await self._desk.run()
@@ -27,7 +32,8 @@ class Courier:
     async def _act(self, choice: int) -> None:
         kind, which = choice % 8, choice // 8
         if kind == 0:
-            self._desk.clock.advance(7 * SECOND)
+            self._desk.clock.advance(JUMPS[which % len(JUMPS)])
+            self._latest = max(self._latest, self._desk.clock.moment)
         elif kind <= 4 or not self._held:
             await self._hold(which)
         else:
