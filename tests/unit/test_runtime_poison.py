@@ -215,7 +215,6 @@ ODD = (
     {"a": 1},
     "9999-12-31T23:59:59Z",
     "0001-01-01T00:00:00Z",
-    "8000-12-31T23:59:59Z",
     "1900-01-01T00:00:00Z",
 )
 
@@ -238,9 +237,9 @@ async def test_event_when_anything_in_it_is_odd_is_handled_or_kept_and_never_rai
         for odd in ODD:
             if path == ("id",):
                 continue
-            body = changed(event, path, odd)
+            message_id = f"{derive_id(repr(path), repr(odd))}:0"
             try:
-                await desk.runtime.handle(Received(f"{path}-{odd!r:.30}:0", event.type, body), agent)
+                await desk.runtime.handle(Received(message_id, event.type, changed(event, path, odd)), agent)
             except Exception as error:
                 raise AssertionError(f"{'.'.join(map(str, path))} = {odd!r:.50}") from error
     assert "step.failed" in {event.type for event in await desk.log()}
