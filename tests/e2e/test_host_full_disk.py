@@ -36,7 +36,7 @@ async def test_trades_when_the_disk_is_full_again_and_again_and_the_host_killed_
             _limit_files(desk.pid, 4_096)
             await _unavailable(desk)
             await asyncio.sleep(chance.uniform(0, FULL_SECONDS))
-            if time % 2:
+            if time % 2 == 0:
                 desk.kill()
                 await asyncio.to_thread(desk.start)
             else:

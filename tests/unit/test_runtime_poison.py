@@ -194,7 +194,7 @@ async def _divide() -> None:
     raise ZeroDivisionError("a bug")
 
 
-ODD = (
+ODD: tuple[object, ...] = (
     None,
     True,
     0,
