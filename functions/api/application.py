@@ -3,13 +3,11 @@
 from functools import cache
 
 import azure.functions as func
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
-from fastapi.routing import APIRoute
 
 from functions.api import bars, desk, document, documentation, events, news, portfolios, problem, trades
 from functions.api.gate import HEADERS, Gate
-from functions.api.request import check_query
 
 MAX_BODY_BYTES = 1_000_000
 
@@ -41,12 +39,10 @@ def application() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses=problem.documented(422, 503),
-        generate_unique_id_function=_operation_id,
     )
     problem.install(app)
     for module in (events, trades, portfolios, news, bars, desk):
-        app.include_router(module.router, dependencies=[Depends(check_query)])
+        app.router.routes.extend(module.router.routes)  # including would match each request twice
     app.include_router(documentation.router)
     app.openapi = document.completing(app.openapi)  # type: ignore[method-assign]
 
@@ -55,7 +51,3 @@ def application() -> FastAPI:
         return RedirectResponse("/api/docs")
 
     return app
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.name

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query, Response
 from pydantic import BaseModel
 
+from functions.api import operation
 from functions.api.problem import FieldError, documented
 from functions.api.request import Moment, check_symbol
 from shared.events.envelope import Symbol, UtcTime
 from shared.events.market import Bar, Interval
 from shared.wiring import desk
 
-router = APIRouter(prefix="/api/bars", tags=["bars"])
+router = operation.router("/api/bars", "bars")
 
 
 class Bars(BaseModel):
@@ -29,13 +30,13 @@ class Bars(BaseModel):
     bars: list[Bar]
 
 
-@router.get("/{symbol}", responses=documented(404))
+@router.get("/{symbol}", response_model=Bars, responses=documented(404))
 async def get_bars(
     symbol: Annotated[Symbol, Path(examples=["AAPL"])],
     start: Annotated[Moment | None, Query(alias="from", description="Leave out what closed at or before it.")] = None,
     to: Annotated[Moment | None, Query(description="Leave out what closed after it.")] = None,
     as_of: Annotated[Moment | None, Query(description="Show what was known then; now, unless given.")] = None,
-) -> Bars:
+) -> Response:
     """Give a symbol's bars, at most the newest 5,000."""
     current = desk()
     check_symbol(current, symbol, "symbol", 404)
@@ -43,4 +44,4 @@ async def get_bars(
         raise FieldError("from", "it lies after `to`")
     moment = as_of or current.clock.now()
     bars = await current.queries.history(symbol, start, to or moment, moment)
-    return Bars(symbol=symbol, interval=current.settings.interval, as_of=moment, bars=bars)
+    return operation.answer(Bars(symbol=symbol, interval=current.settings.interval, as_of=moment, bars=bars))

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from functions.api import operation
 from functions.api.problem import documented
 from functions.api.request import Moment
 from shared.bus.topology import Topology
@@ -13,10 +15,10 @@ from shared.events.catalogue import schemas
 from shared.events.envelope import Event, Token, UtcTime
 from shared.wiring import desk
 
-router = APIRouter(prefix="/api", tags=["desk"])
+router = operation.router("/api", "desk")
 
 # Neither changes while a process lives, but a new version of it may have others.
-_SELDOM = "private, max-age=60"
+_SELDOM = {"Cache-Control": "private, max-age=60"}
 
 
 class Agent(BaseModel):
@@ -95,9 +97,9 @@ class Health(BaseModel):
 
 
 @router.get("/agents", response_model=Agents)
-async def list_agents() -> dict[str, Any]:
+async def list_agents() -> Response:
     """Give each agent with what it reacts to, where it votes, and what it has views on."""
-    return {"agents": await desk().queries.agents()}
+    return operation.answer(Agents.model_validate({"agents": await desk().queries.agents()}))
 
 
 @router.get("/agents/{name}/views/{subject}", response_model=Event, responses=documented(404))
@@ -112,36 +114,33 @@ async def get_view(
     return Response(body, media_type="application/json")
 
 
-@router.get("/topology")
-async def get_topology(response: Response) -> Topology:
+@router.get("/topology", response_model=Topology)
+async def get_topology() -> Response:
     """Give the topics, the subscriptions and what each lets through."""
-    response.headers["Cache-Control"] = _SELDOM
-    return desk().queries.topology
+    return operation.answer(desk().queries.topology, headers=_SELDOM)
 
 
-@router.get("/schemas")
-async def list_schemas(response: Response) -> Schemas:
+@router.get("/schemas", response_model=Schemas)
+async def list_schemas() -> Response:
     """Give the JSON schema of every event type."""
-    response.headers["Cache-Control"] = _SELDOM
-    return Schemas(schemas=schemas())
+    return operation.answer(Schemas(schemas=schemas()), headers=_SELDOM)
 
 
-@router.get("/schemas/{event_type}", responses=documented(404))
-async def get_schema(
-    event_type: Annotated[Token, Path(examples=["consensus.reached"])], response: Response
-) -> dict[str, Any]:
+@router.get("/schemas/{event_type}", response_model=dict[str, Any], responses=documented(404))
+async def get_schema(event_type: Annotated[Token, Path(examples=["consensus.reached"])]) -> Response:
     """Give the JSON schema of one event type."""
     known = schemas()
     if event_type not in known:
         raise MissingError(f"there is no event type {event_type}")
-    response.headers["Cache-Control"] = _SELDOM
-    return known[event_type]
+    return JSONResponse(known[event_type], headers=_SELDOM)
 
 
-@router.get("/health", responses={503: {"model": Health, "description": "Store or bus does not answer."}})
-async def get_health(response: Response) -> Health:
+@router.get(
+    "/health",
+    response_model=Health,
+    responses={503: {"model": Health, "description": "Store or bus does not answer."}},
+)
+async def get_health() -> Response:
     """Say whether the desk is ready: 200 only when store and bus answer."""
     health = Health.model_validate(await desk().queries.health())
-    if health.status != "ready":
-        response.status_code = 503
-    return health
+    return operation.answer(health, 200 if health.status == "ready" else 503)

@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import Header, Path, Query, Response
 from pydantic import AfterValidator, BaseModel
 
+from functions.api import operation
 from functions.api.problem import FieldError, documented
 from shared.errors import InvalidError, MissingError
 from shared.events.catalogue import EVENTS
@@ -14,7 +15,7 @@ from shared.events.envelope import Event, Token
 from shared.store.port import Filter, Page
 from shared.wiring import desk
 
-router = APIRouter(prefix="/api", tags=["events"])
+router = operation.router("/api", "events")
 
 MAX_WAIT_SECONDS = 25
 RECONNECT_MILLISECONDS = 500

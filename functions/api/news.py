@@ -3,9 +3,10 @@
 import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from functions.api import operation
 from functions.api.problem import FieldError, documented
 from functions.api.request import IdempotencyKey, Moment, check_json, check_symbol
 from shared.events.catalogue import decode
@@ -14,7 +15,7 @@ from shared.events.news import NewsItem, NewsReceived
 from shared.ingest import news_event
 from shared.wiring import Desk, desk
 
-router = APIRouter(prefix="/api/news", tags=["news"])
+router = operation.router("/api/news", "news")
 
 
 class Submission(Fact):
@@ -45,11 +46,12 @@ class Accepted(BaseModel):
 @router.post(
     "",
     status_code=202,
+    response_model=Accepted,
     dependencies=[Depends(check_json)],
     responses=documented(400, 409, 413, 415)
     | {202: {"headers": {"Location": {"description": "The event.", "schema": {"type": "string"}}}}},
 )
-async def submit_news(submission: Submission, response: Response, idempotency_key: IdempotencyKey = None) -> Accepted:
+async def submit_news(submission: Submission, idempotency_key: IdempotencyKey = None) -> Response:
     """Take in a headline; the same key, or without one the same content, is taken in once."""
     current = desk()
     for index, symbol in enumerate(submission.symbols):
@@ -59,8 +61,7 @@ async def submit_news(submission: Submission, response: Response, idempotency_ke
         known = decode(await current.queries.event(event.id))
         if _content(known.data, submission) != _content(event.data, submission):
             raise FieldError("idempotency-key", "it was used for another headline", 409)
-    response.headers["Location"] = f"/api/events/{event.id}"
-    return Accepted(event=event.id)
+    return operation.answer(Accepted(event=event.id), 202, {"Location": f"/api/events/{event.id}"})
 
 
 def _event(current: Desk, submission: Submission, identity: str) -> NewsReceived:

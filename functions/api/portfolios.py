@@ -1,10 +1,11 @@
 """Portfolios over HTTP: say what is held, and see the risk in it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from functions.api import operation
 from functions.api.problem import FieldError, documented
 from functions.api.request import Dollars, DollarsPerShare, Moment, Shares, check_json, check_symbol
 from shared.events.envelope import Fact, Token, UtcTime
@@ -12,7 +13,7 @@ from shared.events.portfolio import Portfolio, Position, RiskAssessment
 from shared.ingest import portfolio_event
 from shared.wiring import Desk, desk
 
-router = APIRouter(prefix="/api/portfolios", tags=["portfolios"])
+router = operation.router("/api/portfolios", "portfolios")
 
 Name = Annotated[Token, Path(max_length=64, description="The portfolio's name.", examples=["main"])]
 
@@ -87,20 +88,19 @@ class PortfolioNames(BaseModel):
     portfolios: list[str]
 
 
-@router.get("")
-async def list_portfolios() -> PortfolioNames:
+@router.get("", response_model=PortfolioNames)
+async def list_portfolios() -> Response:
     """Give the names of all portfolios."""
-    return PortfolioNames(portfolios=await desk().portfolios.names())
+    return operation.answer(PortfolioNames(portfolios=await desk().portfolios.names()))
 
 
 @router.put(
     "/{name}",
     response_model=PortfolioView,
-    response_model_exclude_unset=True,
     dependencies=[Depends(check_json)],
     responses=documented(400, 413, 415),
 )
-async def put_portfolio(name: Name, holdings: Holdings) -> dict[str, Any]:
+async def put_portfolio(name: Name, holdings: Holdings) -> Response:
     """Replace a portfolio's content; the same content again changes nothing."""
     current = desk()
     for index, position in enumerate(holdings.positions):
@@ -114,10 +114,10 @@ async def put_portfolio(name: Name, holdings: Holdings) -> dict[str, Any]:
     return await _answer(current, name)
 
 
-@router.get("/{name}", response_model=PortfolioView, response_model_exclude_unset=True, responses=documented(404))
+@router.get("/{name}", response_model=PortfolioView, responses=documented(404))
 async def get_portfolio(
     name: Name, as_of: Annotated[Moment | None, Query(description="As it was then; now, unless given.")] = None
-) -> dict[str, Any]:
+) -> Response:
     """Give a portfolio's content and its latest risk assessment, as of a desk time."""
     return await _answer(desk(), name, as_of)
 
@@ -130,12 +130,13 @@ def _portfolio(name: str, holdings: Holdings) -> Portfolio:
     return Portfolio.model_validate({"portfolio": name, **holdings.model_dump()})
 
 
-async def _answer(current: Desk, name: str, as_of: UtcTime | None = None) -> dict[str, Any]:
+async def _answer(current: Desk, name: str, as_of: UtcTime | None = None) -> Response:
     moment = as_of or current.clock.now()
     changed = await current.queries.portfolio(name, moment)
-    return {
+    content = {
         **changed.data.model_dump(mode="json", exclude_none=True),
         "event": changed.id,
         "changed_at": changed.time,
         "risk": await current.queries.risk(name, moment),
     }
+    return operation.answer(PortfolioView.model_validate(content))

@@ -1,4 +1,4 @@
-"""What holds for every request: known query parameters, once each; JSON bodies; numbers and times of one meaning."""
+"""What holds for every request: JSON bodies; numbers and times of one meaning."""
 
 import re
 from datetime import datetime
@@ -41,23 +41,6 @@ IdempotencyKey = Annotated[
         description="Names the request, so that a retry repeats nothing; with other content it is refused.",
     ),
 ]
-
-
-def check_query(request: Request) -> None:
-    """Refuse a query parameter that the operation does not have, or that comes twice.
-
-    Raises
-    ------
-    FieldError
-        Which one; ignoring it would answer another question than was asked.
-    """
-    known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
-    given = [name for name, _ in request.query_params.multi_items()]
-    for name in given:
-        if name not in known:
-            raise FieldError(name[:100], f"no such query parameter; there is {', '.join(known) or 'none'}")
-        if given.count(name) > 1:
-            raise FieldError(name, "given more than once")
 
 
 def check_json(request: Request) -> None:

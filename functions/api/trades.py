@@ -1,11 +1,12 @@
 """Trades over HTTP: ask for one, and follow it to its consensus."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import Depends, Path, Response
 from pydantic import BaseModel, ConfigDict
 
+from functions.api import operation
 from functions.api.problem import FieldError, documented
 from functions.api.request import IdempotencyKey, Shares, check_json, check_symbol
 from shared.events.catalogue import decode
@@ -13,7 +14,7 @@ from shared.events.envelope import Token, UtcTime, derive_id
 from shared.events.trade import Consensus, Opinion, Trade, TradeRequested
 from shared.wiring import Desk, desk
 
-router = APIRouter(prefix="/api/trades", tags=["trades"])
+router = operation.router("/api/trades", "trades")
 
 
 class TradeRequest(Trade):
@@ -83,28 +84,29 @@ class TradeView(BaseModel):
     "",
     status_code=202,
     response_model=TradeView,
-    response_model_exclude_unset=True,
     dependencies=[Depends(check_json)],
     responses=documented(400, 409, 413, 415)
     | {202: {"headers": {"Location": {"description": "Where to follow it.", "schema": {"type": "string"}}}}},
 )
-async def request_trade(
-    request: TradeRequest, response: Response, idempotency_key: IdempotencyKey = None
-) -> dict[str, Any]:
+async def request_trade(request: TradeRequest, idempotency_key: IdempotencyKey = None) -> Response:
     """Ask the agents about a trade; nothing is bought or sold."""
     current = desk()
     check_symbol(current, request.symbol, "symbol")
     await _check_portfolio(current, request)
     trade_id = derive_id("trade", idempotency_key) if idempotency_key else str(uuid4())
     await _record(current, trade_id, Trade.model_validate(request.model_dump()))
-    response.headers["Location"] = f"/api/trades/{trade_id}"
-    return await current.queries.trade(trade_id)
+    return await _answer(current, trade_id, 202, {"Location": f"/api/trades/{trade_id}"})
 
 
-@router.get("/{trade_id}", response_model=TradeView, response_model_exclude_unset=True, responses=documented(404))
-async def get_trade(trade_id: Annotated[Token, Path()]) -> dict[str, Any]:
+@router.get("/{trade_id}", response_model=TradeView, responses=documented(404))
+async def get_trade(trade_id: Annotated[Token, Path()]) -> Response:
     """Give a trade's state, its opinions so far, late ones marked, and its consensus."""
-    return await desk().queries.trade(trade_id)
+    return await _answer(desk(), trade_id)
+
+
+async def _answer(current: Desk, trade_id: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    view = TradeView.model_validate(await current.queries.trade(trade_id))
+    return operation.answer(view, status, headers)
 
 
 async def _check_portfolio(current: Desk, request: TradeRequest) -> None:
