@@ -3,23 +3,26 @@
 import asyncio
 import re
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
 
 import azure.functions as func
 import uvicorn
-from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
 
 from local.invocation import invocation
 from local.registration import Registered
 from shared.errors import InvalidError
 
-type Reads = set[asyncio.Task[func.HttpResponse]]
+type Reads = set[asyncio.Task[Any]]
 
 HOST = "127.0.0.1"
 # A page of another site can have its name resolved to this machine, but it cannot change what it calls the desk.
@@ -30,6 +33,7 @@ MAX_ADDRESS_BYTES = 8_192
 MAX_HEADER_BYTES = 32_768
 MAX_BODY_BYTES = 4_000_000
 BODY_SECONDS = 20.0
+_WITHOUT_CONTENT = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 # How long reads may go on when the desk is told to stop; a long poll would hold it up for as long as it may wait.
 READ_DRAIN_SECONDS = 0.5
 
@@ -48,7 +52,7 @@ class Server(uvicorn.Server):
     Parameters
     ----------
     reads : set of Task
-        The reads that are under way. A function whose task is cancelled may still answer with what there is.
+        The tasks of the reads that are in a function. One that is cancelled may still answer with what there is.
     """
 
     def __init__(self, config: uvicorn.Config, reads: "Reads") -> None:
@@ -111,12 +115,8 @@ def server(
         How long a body may take to come in.
     """
     reads: Reads = set()
-    app = Starlette(
-        routes=[_route(function, route_prefix, body_seconds, reads) for function in functions],
-        exception_handlers={HTTPException: _refuse},
-    )
     config = uvicorn.Config(
-        app,
+        Front([_route(function, route_prefix, body_seconds, reads) for function in functions]),
         lifespan="off",
         ws="none",
         log_config=None,
@@ -128,65 +128,87 @@ def server(
     return Server(config, reads)
 
 
+class Front:
+    """Leads a request to the function that its address belongs to, and answers what no function may see."""
+
+    def __init__(self, routes: list[Route]) -> None:
+        self._router = Router(routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        scope["app"] = self  # what it does not find, the router raises for an app, and answers in plain text for none
+        try:
+            await self._router(scope, receive, send)
+        except HTTPException as error:
+            await _refusal(error)(scope, receive, send)
+
+
 def _route(function: Registered, prefix: str, body_seconds: float, reads: Reads) -> Route:
     template = str(function.trigger.get("route") or function.name).replace("{*path}", "{path:path}")
     path = "/" + "/".join(part for part in (prefix.strip("/"), template) if part)
     methods = [str(getattr(method, "value", method)) for method in function.trigger.get("methods", ("GET", "POST"))]
-    return Route(path, _endpoint(function, body_seconds, reads), methods=methods)
+    return Route(path, _Endpoint(function, body_seconds, reads), methods=methods)
 
 
-def _endpoint(function: Registered, body_seconds: float, reads: Reads) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        address, headers = _address(request), _headers(request)
+class _Endpoint:
+    """The ASGI app of one function: Starlette's own around it would cost more than the way into the function."""
+
+    def __init__(self, function: Registered, body_seconds: float, reads: Reads) -> None:
+        self._function = function
+        self._body_seconds = body_seconds
+        self._reads = reads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address, headers = _address(scope), _headers(scope)
         incoming = func.HttpRequest(
-            method=request.method,
+            method=scope["method"],
             url=address,
             headers=headers,
-            params=dict(request.query_params),
-            route_params=dict(request.path_params),
-            body=await _body(request, body_seconds),
+            params=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+            route_params=scope["path_params"],
+            body=await _body(Request(scope, receive), self._body_seconds) if _has_body(headers) else b"",
         )
-        invoking = asyncio.create_task(_invoked(function, incoming))
-        if request.method in ("GET", "HEAD"):
-            reads.add(invoking)
-            invoking.add_done_callback(reads.discard)
-        return _response(await _finished(invoking), has_content=request.method != "HEAD")
+        answer = await self._invoke(incoming)
+        await _send(answer, send, has_content=scope["method"] != "HEAD")
 
-    return endpoint
-
-
-async def _invoked(function: Registered, incoming: func.HttpRequest) -> func.HttpResponse:
-    with invocation(function.name) as invocation_id:
-        answer: func.HttpResponse = await function.invoke(incoming, invocation_id)
+    async def _invoke(self, request: func.HttpRequest) -> func.HttpResponse:
+        invoking = asyncio.current_task()
+        if request.method in ("GET", "HEAD") and invoking is not None:
+            self._reads.add(invoking)
+        try:
+            with invocation(self._function.name) as invocation_id:
+                answer: func.HttpResponse = await self._function.invoke(request, invocation_id)
+        except asyncio.CancelledError as error:  # the server cancels what holds it up when it stops, and nothing else
+            raise HTTPException(503, "this desk is about to stop", {"Retry-After": "1"}) from error
+        finally:
+            self._reads.discard(invoking)
         return answer
 
 
-async def _finished(invoking: asyncio.Task[func.HttpResponse]) -> func.HttpResponse:
-    try:
-        return await invoking
-    except asyncio.CancelledError as error:  # the server cancels what holds it up when it stops, and nothing else does
-        raise HTTPException(503, "this desk is about to stop", {"Retry-After": "1"}) from error
-
-
-def _address(request: Request) -> str:
+def _address(scope: Scope) -> str:
     """Give the address as it was sent, percent-encoded."""
-    if not _NAMES.fullmatch(request.headers.get("host", "")):
+    if not _NAMES.fullmatch(Headers(scope=scope).get("host", "")):
         raise Refusal(421, "host", f"this desk answers to {HOST} and localhost only")
-    path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
+    path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
     if len(path) + len(query) > MAX_ADDRESS_BYTES:
         raise Refusal(414, "address", f"more than {MAX_ADDRESS_BYTES} bytes")
-    host, port = request.scope["server"]
+    host, port = scope["server"]
     return f"http://{host}:{port}{path}" + (f"?{query}" if query else "")
 
 
-def _headers(request: Request) -> dict[str, str]:
+def _headers(scope: Scope) -> dict[str, str]:
     """Give the headers; one that comes several times is joined by commas, as the platform does."""
-    if sum(len(name) + len(value) for name, value in request.headers.raw) > MAX_HEADER_BYTES:
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
         raise Refusal(431, "headers", f"more than {MAX_HEADER_BYTES} bytes")
     headers: dict[str, str] = {}
-    for name, value in request.headers.items():
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers
+
+
+def _has_body(headers: dict[str, str]) -> bool:
+    return "content-length" in headers or "transfer-encoding" in headers
 
 
 async def _body(request: Request, seconds: float) -> bytes:
@@ -207,8 +229,7 @@ async def _body(request: Request, seconds: float) -> bytes:
     return bytes(body)
 
 
-async def _refuse(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _refusal(error: HTTPException) -> Response:
     document = {
         "type": "about:blank",
         "title": HTTPStatus(error.status_code).phrase,
@@ -223,17 +244,19 @@ async def _refuse(_request: Request, error: Exception) -> Response:
     )
 
 
-def _response(answer: func.HttpResponse, *, has_content: bool) -> Response:
-    """Turn what a function gave into a response.
+async def _send(answer: func.HttpResponse, send: Send, *, has_content: bool) -> None:
+    """Send what a function gave.
 
     As from the platform, a body whose type is not named is of the answer's mimetype. The length is the body's own; a
     HEAD, which has none, keeps the one that it tells.
     """
     body = answer.get_body()
-    headers = {key.lower(): value for key, value in answer.headers.items()}
-    if has_content:
-        headers.pop("content-length", None)
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    if has_content and answer.status_code not in _WITHOUT_CONTENT:
+        headers["content-length"] = str(len(body))
     if body:
         is_text = answer.mimetype.startswith("text/")
         headers.setdefault("content-type", answer.mimetype + (f"; charset={answer.charset}" if is_text else ""))
-    return Response(body, answer.status_code, headers)
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status_code, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

@@ -1,7 +1,6 @@
 """Events over HTTP: pages behind a cursor, a long poll, and the same pages framed for an EventSource."""
 
 import asyncio
-import hashlib
 from typing import Annotated
 
 from fastapi import Header, Path, Query, Response
@@ -82,11 +81,12 @@ async def list_events(
 ) -> Response:
     """Give the events after a cursor, and the cursor to go on with; `wait` holds the request until there are some."""
     page = await _page(Filter(_split(types), stream, correlation), after, "after", limit, wait)
-    body = b'{"events":[' + b",".join(page.events) + b'],"cursor":"' + page.cursor.encode() + b'"}'
-    etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    # Events never change, nor does their order: of one address's pages no two end at one place with as many events.
+    etag = f'"{page.cursor}.{len(page.events)}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     if _names(if_none_match, etag):
         return Response(status_code=304, headers=headers)
+    body = b'{"events":[%b],"cursor":"%b"}' % (b",".join(page.events), page.cursor.encode())
     return Response(body, headers=headers, media_type="application/json")
 
 

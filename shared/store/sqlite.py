@@ -73,10 +73,11 @@ class SqliteEventStore:
         self._wall_seconds = wall_seconds
         self._appended = asyncio.Event()
         self._log = _name_log(database)
+        self._last: int | None = None
 
     async def check(self) -> None:
         """Return when the log could be read and a row of the file written."""
-        self._end()
+        self._read_end()
         # It must change something: what is the same already, SQLite does not write.
         await self._database.write(lambda connection: connection.execute("UPDATE log SET checks = checks + 1").rowcount)
 
@@ -91,6 +92,7 @@ class SqliteEventStore:
 
     def announce(self, _fresh: object = None) -> None:
         """Wake whoever waits for new events."""
+        self._last = None
         self._appended.set()
         self._appended = asyncio.Event()
 
@@ -173,6 +175,12 @@ class SqliteEventStore:
             raise ConflictError(f"the snapshot of {commit.agent} in {commit.stream} has changed")
 
     def _end(self) -> int:
+        """Give the position of the last event that was announced; the file is asked once for each announcement."""
+        if self._last is None:
+            self._last = self._read_end()
+        return self._last
+
+    def _read_end(self) -> int:
         return _first(self._database.read("SELECT max(position) FROM events")) or 0
 
 
