@@ -54,7 +54,7 @@ class Queries:
         page = await self.store.page(wanted, start, limit)
         ends = asyncio.get_running_loop().time() + wait_seconds
         while not page.events and (left := ends - asyncio.get_running_loop().time()) > 0:
-            await self.store.wait(page.cursor, left)
+            await self.store.wait(page.cursor, left, wanted)
             page = await self.store.page(wanted, page.cursor, limit)
         return page
 

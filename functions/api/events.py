@@ -1,6 +1,7 @@
 """Events over HTTP: pages behind a cursor, a long poll, and the same pages framed for an EventSource."""
 
 import asyncio
+import re
 from typing import Annotated
 
 from fastapi import Header, Path, Query, Response
@@ -46,9 +47,14 @@ _TOKEN_OR_EMPTY = r"^([A-Za-z0-9][A-Za-z0-9._:-]*)?$"
 After = Annotated[
     str, Query(max_length=100, description="A cursor; empty for the beginning of the log, `latest` for its end.")
 ]
+_TYPE = f"({'|'.join(map(re.escape, sorted(EVENTS)))})?"
 Types = Annotated[
     str,
-    Query(max_length=1_000, description="Event types, separated by commas; empty for all."),
+    Query(
+        max_length=1_000,
+        description="Event types, separated by commas; empty for all.",
+        json_schema_extra={"pattern": f"^{_TYPE}(,{_TYPE})*$"},
+    ),
     AfterValidator(_known),
 ]
 Stream = Annotated[
@@ -94,7 +100,7 @@ async def list_events(
     "/stream",
     response_class=Response,
     responses=documented(400, 410)
-    | {200: {"description": "A batch.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    | {200: {"description": "A batch: each `data` is an event.", "content": {"text/event-stream": {}}}},
 )
 async def stream_events(
     after: After = "",

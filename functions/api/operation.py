@@ -28,7 +28,9 @@ def router(prefix: str, tag: str) -> APIRouter:
 
 def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Give a model as JSON, without what was not set."""
-    return Response(model.model_dump_json(by_alias=True, exclude_unset=True), status, headers, media_type="application/json")
+    return Response(
+        model.model_dump_json(by_alias=True, exclude_unset=True), status, headers, media_type="application/json"
+    )
 
 
 class Operation(APIRoute):

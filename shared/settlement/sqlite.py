@@ -45,5 +45,4 @@ class SqliteSettlement:
     def _announce(self, settled: _Settled) -> None:
         fresh, routed = settled
         self._bus.hand_over(routed)
-        if fresh:
-            self._store.announce()
+        self._store.announce(fresh)

@@ -9,7 +9,7 @@ from shared.errors import ConflictError
 from shared.events.emit import Emit
 from shared.events.envelope import Event
 from shared.store.cursor import read_cursor, write_cursor
-from shared.store.port import Commit, Filter, Page, Snapshot
+from shared.store.port import ALL, Commit, Filter, Page, Snapshot
 
 
 class InMemoryEventStore:
@@ -50,7 +50,7 @@ class InMemoryEventStore:
             if len(found) == limit:
                 break
             position += 1
-            if _matches(event, wanted):
+            if wanted.matches(event):
                 found.append(event.json_bytes)
         return Page(found, write_cursor(self._name, position))
 
@@ -58,7 +58,7 @@ class InMemoryEventStore:
         """Give the cursor behind the last event."""
         return write_cursor(self._name, len(self._log))
 
-    async def wait(self, after: str, seconds: float) -> None:
+    async def wait(self, after: str, seconds: float, wanted: Filter = ALL) -> None:
         """Return when there is an event after the cursor, or when the time is up."""
         appended = self._appended
         if read_cursor(self._name, after) >= len(self._log):
@@ -91,15 +91,6 @@ class InMemoryEventStore:
         if (current and current.etag) != etag:
             raise ConflictError(f"the snapshot of {home[0]} in {home[1]} has changed")
         self._snapshots[home] = Snapshot(body, str(int(etag or 0) + 1))
-
-
-def _matches(event: Event, wanted: Filter) -> bool:
-    return (
-        event.run == wanted.run
-        and (not wanted.types or event.type in wanted.types)
-        and (not wanted.stream or event.stream == wanted.stream)
-        and (not wanted.correlation or event.correlationid == wanted.correlation)
-    )
 
 
 async def _wait(appended: asyncio.Event, seconds: float) -> None:

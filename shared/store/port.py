@@ -56,6 +56,19 @@ class Filter:
     correlation: str = ""
     run: str = ""
 
+    def matches(self, event: Event) -> bool:
+        """Say whether the reader wants an event."""
+        return (
+            event.run == self.run
+            and (not self.types or event.type in self.types)
+            and (not self.stream or event.stream == self.stream)
+            and (not self.correlation or event.correlationid == self.correlation)
+        )
+
+
+ALL = Filter()
+"""Every event of the live desk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -102,8 +115,8 @@ class EventStore(Protocol):
         """Give the cursor behind the last event."""
         ...
 
-    async def wait(self, after: str, seconds: float) -> None:
-        """Return when an event may have come after the cursor `after`, or when the time is up."""
+    async def wait(self, after: str, seconds: float, wanted: Filter = ALL) -> None:
+        """Return when an event that is wanted may have come after the cursor `after`, or when the time is up."""
         ...
 
     async def latest(self, stream: str, kind: str, as_of: datetime) -> bytes | None:

@@ -16,7 +16,7 @@ from shared.events.emit import Emit
 from shared.events.envelope import Event
 from shared.sqlite import Database, from_microseconds, to_microseconds
 from shared.store.cursor import read_cursor, write_cursor
-from shared.store.port import Commit, Filter, Page, Snapshot
+from shared.store.port import ALL, Commit, Filter, Page, Snapshot
 from shared.store.receipt import decode_outputs, encode_outputs
 
 SCHEMA = """
@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_by_time ON events (time);
 CREATE INDEX IF NOT EXISTS events_by_type ON events (type, position);
 CREATE INDEX IF NOT EXISTS events_by_stream ON events (stream, position);
+CREATE INDEX IF NOT EXISTS events_by_stream_and_type ON events (stream, type, position);
 CREATE INDEX IF NOT EXISTS events_by_correlation ON events (correlation, position);
 CREATE TABLE IF NOT EXISTS snapshots (
     stream TEXT NOT NULL,
@@ -71,9 +72,10 @@ class SqliteEventStore:
     ) -> None:
         self._database = database
         self._wall_seconds = wall_seconds
-        self._appended = asyncio.Event()
         self._log = _name_log(database)
         self._last: int | None = None
+        self._waiting: dict[Filter, set[asyncio.Future[None]]] = {}
+        self._latest_page: tuple[tuple[Filter, str, int], Page] | None = None
 
     async def check(self) -> None:
         """Return when the log could be read and a row of the file written."""
@@ -90,18 +92,28 @@ class SqliteEventStore:
         now = self._wall_seconds()
         return [event for event in events if _insert(connection, event, now)]
 
-    def announce(self, _fresh: object = None) -> None:
-        """Wake whoever waits for new events."""
-        self._last = None
-        self._appended.set()
-        self._appended = asyncio.Event()
+    def announce(self, fresh: Sequence[Event]) -> None:
+        """Wake whoever waits for one of these events, which were committed; readers of the same filter together."""
+        if not fresh:
+            return
+        self._last = self._latest_page = None
+        for wanted in [wanted for wanted in self._waiting if any(map(wanted.matches, fresh))]:
+            for waiting in self._waiting.pop(wanted):
+                if not waiting.done():
+                    waiting.set_result(None)
 
     async def get(self, event_id: str) -> bytes | None:
         """Give an event's stored JSON."""
         return _first(self._database.read("SELECT body FROM events WHERE id = ?", (event_id,)))
 
     async def page(self, wanted: Filter, after: str, limit: int) -> Page:
-        """Give up to `limit` events after the cursor."""
+        """Give up to `limit` events after the cursor; the last page is kept for who was woken by the same event."""
+        asked = (wanted, after, limit)
+        if self._latest_page is None or self._latest_page[0] != asked:
+            self._latest_page = asked, self._read_page(wanted, after, limit)
+        return self._latest_page[1]
+
+    def _read_page(self, wanted: Filter, after: str, limit: int) -> Page:
         start, end = read_cursor(self._log, after), self._end()
         condition, parameters = _where(wanted)
         rows = self._database.read(
@@ -116,16 +128,19 @@ class SqliteEventStore:
         """Give the cursor behind the last event."""
         return write_cursor(self._log, self._end())
 
-    async def wait(self, after: str, seconds: float) -> None:
-        """Return when there is an event after the cursor, or when the time is up."""
-        appended = self._appended
+    async def wait(self, after: str, seconds: float, wanted: Filter = ALL) -> None:
+        """Return when there is an event after the cursor, when one that is wanted comes, or when the time is up."""
         if read_cursor(self._log, after) < self._end():
             return
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(wanted, set()).add(waiting)
         try:
             async with asyncio.timeout(seconds):
-                await appended.wait()
+                await waiting
         except TimeoutError:
             return
+        finally:
+            self._forget(wanted, waiting)
 
     async def latest(self, stream: str, kind: str, as_of: datetime) -> bytes | None:
         """Give the newest event of a type in a stream as of a moment."""
@@ -173,6 +188,12 @@ class SqliteEventStore:
             raise ConflictError(f"{commit.agent} has handled {commit.event_id} already")
         if commit.state is not None and not _replace_snapshot(connection, commit):
             raise ConflictError(f"the snapshot of {commit.agent} in {commit.stream} has changed")
+
+    def _forget(self, wanted: Filter, waiting: "asyncio.Future[None]") -> None:
+        others = self._waiting.get(wanted, set())
+        others.discard(waiting)
+        if not others:
+            self._waiting.pop(wanted, None)
 
     def _end(self) -> int:
         """Give the position of the last event that was announced; the file is asked once for each announcement."""

@@ -113,7 +113,7 @@ function body(reader, operation) {
 function responses(reader, operation) {
   const rows = Object.entries(operation.responses).map(([status, response]) => {
     const contents = Object.entries(response.content ?? {});
-    const what = contents.map(([media, { schema }]) => `${media}: ${reader.type(schema)}`).join(", ");
+    const what = contents.map(([media, { schema }]) => (schema ? `${media}: ${reader.type(schema)}` : media)).join(", ");
     return row(make("td", {}, make("code", {}, status)), response.description ?? "", make("td", { class: "type" }, what));
   });
   const schemas = Object.values(operation.responses).flatMap((response) => Object.values(response.content ?? {}));
