@@ -147,7 +147,9 @@ def _route(function: Registered, prefix: str, body_seconds: float, reads: Reads)
     template = str(function.trigger.get("route") or function.name).replace("{*path}", "{path:path}")
     path = "/" + "/".join(part for part in (prefix.strip("/"), template) if part)
     methods = [str(getattr(method, "value", method)) for method in function.trigger.get("methods", ("GET", "POST"))]
-    return Route(path, _Endpoint(function, body_seconds, reads), methods=methods)
+    route = Route(path, _Endpoint(function, body_seconds, reads), methods=methods)
+    route.path_regex = re.compile(route.path_regex.pattern, re.DOTALL)  # `{*path}` takes newlines too
+    return route
 
 
 class _Endpoint:
