@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,21 @@ from shared.projections.portfolio import Portfolios
 from shared.projections.view import Views
 from shared.store.port import EventStore, Filter, Page
 
+PROOF_SECONDS = 1.0
 _WHOLE_STREAM = 1_000
+
+
+@dataclass(slots=True)
+class Proof:
+    """That the store can be written to.
+
+    Attributes
+    ----------
+    until : float
+        When it is to be shown again, by the event loop's clock: showing it costs a write to the disk.
+    """
+
+    until: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,7 @@ class Queries:
     topology: Topology
     step_deps: StepDeps
     feed: str
+    proof: Proof = field(default_factory=Proof)
 
     async def events(self, wanted: Filter, after: str, limit: int, wait_seconds: float = 0) -> Page:
         """Give a page of events after a cursor; when there is none yet, wait for one until the time is up.
@@ -171,10 +186,14 @@ class Queries:
         return opened.deadline or TRADE.deadline_of(request, self.step_deps)
 
     async def _problem_of_store(self) -> str | None:
+        now = asyncio.get_running_loop().time()
+        if now < self.proof.until:
+            return None
         try:
             await self.store.check()
         except FinAgentError as error:
             return f"store: {error}"
+        self.proof.until = now + PROOF_SECONDS
         return None
 
     async def _problem_of_bus(self) -> str | None:

@@ -141,6 +141,6 @@ async def get_schema(event_type: Annotated[Token, Path(examples=["consensus.reac
     responses={503: {"model": Health, "description": "Store or bus does not answer."}},
 )
 async def get_health() -> Response:
-    """Say whether the desk is ready: 200 only when store and bus answer."""
+    """Say whether the desk is ready: 200 only when store and bus answered within the last second."""
     health = Health.model_validate(await desk().queries.health())
     return operation.answer(health, 200 if health.status == "ready" else 503)

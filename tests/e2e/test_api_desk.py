@@ -92,8 +92,7 @@ def test_health_when_the_store_is_broken_is_unavailable_until_it_is_mended(tmp_p
     with DeskProcess(tmp_path) as desk, desk.client() as client:
         assert client.get("/api/health").status_code == 200
         _rename(desk.file, "events", "broken")
-        response = client.get("/api/health")
-        assert response.status_code == 503
+        response = _health_once_it_is(client, 503)
         assert response.json()["status"] == "unavailable"
         assert [problem.split(":")[0] for problem in response.json()["problems"]] == ["store"]
         trade = client.post("/api/trades", json={"symbol": "AAPL", "side": "buy", "quantity": 1})
@@ -103,6 +102,27 @@ def test_health_when_the_store_is_broken_is_unavailable_until_it_is_mended(tmp_p
         assert client.get("/api/health").status_code == 200
         again = client.post("/api/trades", json={"symbol": "AAPL", "side": "buy", "quantity": 1})
         assert again.status_code == 202
+
+
+def test_health_when_many_ask_is_looked_into_once_a_second(tmp_path: Path) -> None:
+    with DeskProcess(tmp_path) as desk, desk.client() as client:
+        before, asked = _checks(desk.file), time.monotonic()
+        for _ in range(200):
+            assert client.get("/api/health").json()["status"] == "ready"
+        assert 0 < _checks(desk.file) - before <= 1 + time.monotonic() - asked
+
+
+def _checks(file: Path) -> int:
+    with closing(sqlite3.connect(file, timeout=10)) as other:
+        return int(other.execute("SELECT checks FROM log").fetchone()[0])
+
+
+def _health_once_it_is(client: httpx.Client, status: int) -> httpx.Response:
+    ends = time.monotonic() + 10
+    while (response := client.get("/api/health")).status_code != status and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert response.status_code == status
+    return response
 
 
 def _insert_bars(file: Path, symbol: str, moments: list[datetime]) -> None:
