@@ -39,6 +39,7 @@ def application() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # the platform has its own
     )
     problem.install(app)
     for module in (events, trades, portfolios, news, bars, desk):

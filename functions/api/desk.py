@@ -1,5 +1,6 @@
 """The desk itself over HTTP: its agents, its topology, its event catalogue, and its health."""
 
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query, Response
@@ -123,16 +124,21 @@ async def get_topology() -> Response:
 @router.get("/schemas", response_model=Schemas)
 async def list_schemas() -> Response:
     """Give the JSON schema of every event type."""
-    return operation.answer(Schemas(schemas=schemas()), headers=_SELDOM)
+    return operation.answer(Schemas(schemas=_schemas()), headers=_SELDOM)
 
 
 @router.get("/schemas/{event_type}", response_model=dict[str, Any], responses=documented(404))
 async def get_schema(event_type: Annotated[Token, Path(examples=["consensus.reached"])]) -> Response:
     """Give the JSON schema of one event type."""
-    known = schemas()
+    known = _schemas()
     if event_type not in known:
         raise MissingError(f"there is no event type {event_type}")
     return JSONResponse(known[event_type], headers=_SELDOM)
+
+
+@cache
+def _schemas() -> dict[str, dict[str, Any]]:
+    return schemas()
 
 
 @router.get(

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -23,8 +24,9 @@ _ATTRIBUTE = re.compile(r"^(\w[\w, ]*?) : .*\n((?:[ ]{4}.*\n?)+)", re.MULTILINE)
 
 
 def completing(describe: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
-    """Give a function that completes what `describe` gives; doing it twice changes nothing."""
+    """Give a function that completes what `describe` gives, at its first call."""
 
+    @cache
     def complete() -> dict[str, Any]:
         document = describe()
         schemas = document["components"]["schemas"]
