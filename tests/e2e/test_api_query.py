@@ -112,7 +112,7 @@ def test_portfolio_when_the_query_is_wrong_is_refused(api: httpx.Client, query: 
         ("/api/events/a%23b", 422, "event_id"),
         ("/api/events/a%2Fb", 404, None),
         (f"/api/events/{'a' * 201}", 422, "event_id"),
-        ("/api/events/%0d%0aSet-Cookie:%20a=b", 404, None),
+        ("/api/events/%0d%0aSet-Cookie:%20a=b", 422, "event_id"),
         ("/api/trades/no-such-trade", 404, None),
         ("/api/trades/%00", 422, "trade_id"),
         ("/api/portfolios/no-such-portfolio", 404, None),
