@@ -58,7 +58,7 @@ class Operation(APIRoute):
 
 
 class _Reading:
-    """Calls an operation that has no body with its parameters."""
+    """Calls an operation that has no body with the parameters that are given; the others have defaults of their own."""
 
     def __init__(self, operation: Operation) -> None:
         self._call = operation.endpoint
@@ -66,11 +66,9 @@ class _Reading:
         self._path = _by_alias(described.path_params)
         self._query = _by_alias(described.query_params)
         self._headers = _by_alias(described.header_params)
-        optional = [*described.query_params, *described.header_params]
-        self._defaults = {field.name: field.get_default() for field in optional}
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        values, errors = dict(self._defaults), list[dict[str, Any]]()
+        values, errors = dict[str, Any](), list[dict[str, Any]]()
         _read("path", self._path, scope["path_params"], values, errors)
         _read("query", self._query, _query(scope, self._query), values, errors)
         if self._headers:
