@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import azure.functions as func
 import pytest
 
 from functions.received import received
-from local.host_json import HostOptions
 from local.pump import Pump
 from local.registration import Registered
 from shared.agents.registry import STATES, TRADE, handlers
@@ -29,6 +29,7 @@ from shared.wiring import Desk, build
 from tests.builders import a_headline, a_trade_request
 from tests.examples import FULL
 from tests.standins.desk import an_agent_desk
+from tests.unit.pump_bench import OPTIONS
 
 VOTERS = ("market_analyst", "risk_manager", "sentiment_tracker", "consensus")
 """Who wants a trade request."""
@@ -47,7 +48,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 @asynccontextmanager
 async def pumping(desk: Desk, timeout_seconds: float = 60, **instead: Call) -> AsyncIterator[None]:
     """Pump messages into the agents; `instead` names agents that another function stands in for."""
-    options, lock_seconds = HostOptions("", timeout_seconds, 16, 8, 60), 60.0
+    options, lock_seconds = replace(OPTIONS, function_timeout_seconds=timeout_seconds), 60.0
     async with AsyncExitStack() as stack:
         for agent in VOTERS:
             trigger = {"topicName": "events", "subscriptionName": agent.replace("_", "-")}
