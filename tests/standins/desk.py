@@ -170,6 +170,7 @@ class MemoryDesk:
         duplicates_seen: bool = True,
         pace: float = 1.0,
     ) -> None:
+        self.roles = roles
         self.faults = faults or Faults()
         self.clock = ManualClock(CLOSE, pace)
         self.store = store or FaultyEventStore(self.faults)
