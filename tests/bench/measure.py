@@ -36,6 +36,12 @@ def fsync_milliseconds(folder: Path) -> list[float]:
     return took
 
 
+def cpu_seconds(pid: int) -> float:
+    """Give the processor time that a process of this machine (Linux) has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def machine(folder: Path) -> tuple[Cell, ...]:
     """Say how busy the machine and its disk are, as a row for `describe`."""
     took, load = fsync_milliseconds(folder), os.getloadavg()

@@ -15,8 +15,8 @@ from tests.bench.panel import KINDS, SETTINGS
 from tests.bench.table import Cell, Table
 from tests.e2e.process import ROOT, environment
 
-ROUNDS = 5
-ROUND_SECONDS = 2.0
+ROUNDS = 10
+ROUND_SECONDS = 1.0
 WARM_UP_SECONDS = 1.0
 FLIGHTS = (1, 32)
 MEMORY = Path("/dev/shm")
@@ -63,12 +63,14 @@ class Figures:
 
     took: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
+    cpu_seconds: float = 0.0
     decided: dict[str, Any] = field(default_factory=dict)
 
     def add(self, answer: dict[str, Any]) -> None:
         """Add a round."""
         self.took += answer["took"]
         self.rates.append(len(answer["took"]) / answer["seconds"])
+        self.cpu_seconds += answer["cpu_seconds"]
         self.decided |= answer["decided"]
 
     @property
@@ -85,10 +87,10 @@ class Worker:
         self._process = process
         self._line()
 
-    def round(self, flight: int, seconds: float) -> dict[str, Any]:
-        """Let it decide trades for so long, and give what came of it."""
+    def round(self, flight: int, seconds: float, *, profiled: bool = False) -> dict[str, Any]:
+        """Let it decide trades for so long, and give what came of it, with its hotspots if it is to be profiled."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"flight": flight, "seconds": seconds}) + "\n")
+        self._process.stdin.write(json.dumps({"flight": flight, "seconds": seconds, "profiled": profiled}) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._line())
         return answer
@@ -152,7 +154,7 @@ def _table(flight: int, by_name: dict[str, Figures]) -> Table:
     rows = [_row(contender, by_name[contender.name], by_name[OURS]) for contender in CONTENDERS]
     return Table(
         f"Trades, {flight} in flight",
-        ("who", "kept after a power cut", "trades/s", "FinAgent : it", "p50, ms", "p99, ms", "n"),
+        ("who", "kept after a power cut", "trades/s", "FinAgent : it", "p50, ms", "p99, ms", "CPU a trade, ms", "n"),
         rows,
         f"Median of {ROUNDS} rounds of {ROUND_SECONDS:g} s; the ratio is the median of the rounds' own.",
     )
@@ -168,5 +170,6 @@ def _row(contender: Contender, figures: Figures, ours: Figures) -> tuple[Cell, .
         f"{quantile(ratios, 0.5):.2f}",
         quantile(took, 0.5),
         quantile(took, 0.99),
+        1_000 * figures.cpu_seconds / len(took),
         len(took),
     )

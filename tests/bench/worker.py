@@ -1,7 +1,7 @@
 """One contender in a process of its own: reads a round's task from stdin, writes what came of it to stdout.
 
-A task is a JSON line with `flight` (trades under way at once) and `seconds`; the answer has the milliseconds that each
-trade took, the seconds that all took, and what was decided on each kind of trade.
+A task is a JSON line with `flight` (trades under way at once), `seconds` and `profiled`; the answer has the milliseconds that each
+trade took, the wall and CPU seconds that all took, and what was decided on each kind of trade.
 """
 
 import asyncio
@@ -39,11 +39,16 @@ class Round:
 
     async def run(self, flight: int, seconds: float) -> dict[str, Any]:
         """Give what came of it."""
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.process_time()
         async with asyncio.TaskGroup() as lanes:
             for _ in range(flight):
                 lanes.create_task(self._lane(begun + seconds))
-        return {"took": self._took, "seconds": time.perf_counter() - begun, "decided": self._decided}
+        return {
+            "took": self._took,
+            "seconds": time.perf_counter() - begun,
+            "cpu_seconds": time.process_time() - worked,
+            "decided": self._decided,
+        }
 
     async def _lane(self, ends: float) -> None:
         while (begun := time.perf_counter()) < ends:
@@ -66,7 +71,17 @@ async def main(name: str, folder: Path) -> None:
         numbers = count()
         print("ready", flush=True)
         while task := await asyncio.to_thread(sys.stdin.readline):
-            print(json.dumps(await Round(ask, numbers).run(**json.loads(task))), flush=True)
+            print(json.dumps(await _answer(Round(ask, numbers), **json.loads(task))), flush=True)
+
+
+async def _answer(round: Round, flight: int, seconds: float, *, profiled: bool) -> dict[str, Any]:
+    if not profiled:
+        return await round.run(flight, seconds)
+    from tests.bench.hotspot import Hotspots
+
+    hotspots = Hotspots()
+    hotspots.start()
+    return await round.run(flight, seconds) | {"hotspots": hotspots.stop()}
 
 
 if __name__ == "__main__":

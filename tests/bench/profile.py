@@ -1,0 +1,51 @@
+"""Where the time goes in a trade, by our functions: 32 in flight through the whole runtime."""
+
+from collections import Counter
+from pathlib import Path
+
+from tests.bench.hotspot import WAITING
+from tests.bench.measure import BenchError
+from tests.bench.table import Table
+from tests.bench.trade import CONTENDERS, WARM_UP_SECONDS, working
+
+SECONDS = 10.0
+FLIGHT = 32
+FUNCTIONS = 25
+MODULES = 12
+LEAST_TRADES = 100
+
+
+def run(folder: Path) -> list[Table]:
+    """Profile the event loop's thread of a desk."""
+    with working(CONTENDERS[0], folder) as worker:
+        worker.round(FLIGHT, WARM_UP_SECONDS)
+        answer = worker.round(FLIGHT, SECONDS, profiled=True)
+    trades, spots = len(answer["took"]), answer["hotspots"]
+    if trades < LEAST_TRADES:
+        raise BenchError(f"only {trades} trades were decided")
+    waited = sum(spots.pop(WAITING, (0.0, 0.0)))
+    return [_by_function(spots, trades, waited), _by_module(spots)]
+
+
+def _by_function(spots: dict[str, tuple[float, float]], trades: int, waited: float) -> Table:
+    busy = sum(map(sum, spots.values()))
+    ordered = sorted(spots.items(), key=lambda item: -sum(item[1]))[:FUNCTIONS]
+    rows = [
+        (name, 100 * sum(spent) / busy, 100 * spent[0] / busy, 100 * spent[1] / busy, 1e6 * sum(spent) / trades)
+        for name, spent in ordered
+    ]
+    return Table(
+        f"Where the time goes, {FLIGHT} trades in flight",
+        ("function", "all, %", "itself, %", "libraries it calls, %", "µs a trade"),
+        rows,
+        f"{trades:,} trades in {SECONDS:g} s, sampled, which slows them; the loop waited {waited:.1f} s of it. A sample"
+        " counts for the innermost function of ours; commits run in a thread of their own and are not in it.",
+    )
+
+
+def _by_module(spots: dict[str, tuple[float, float]]) -> Table:
+    modules: Counter[str] = Counter()
+    for name, spent in spots.items():
+        modules[name.partition(":")[0]] += sum(spent)
+    rows = [(name, 100 * spent / modules.total()) for name, spent in modules.most_common(MODULES)]
+    return Table("The same by module", ("module", "all, %"), rows)

@@ -1,0 +1,128 @@
+"""How each route of the API is called under load. Which there are, the OpenAPI document says: none is forgotten."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from shared.market.recorded import SYMBOLS
+from tests.bench.measure import BenchError
+from tests.bench.panel import PORTFOLIO, a_trade
+
+
+def _nothing(_number: int) -> None:
+    return None
+
+
+def _trade(number: int) -> dict[str, Any]:
+    return a_trade(number).model_dump(mode="json")
+
+
+def _news(number: int) -> dict[str, Any]:
+    headline = f"Quarter {number} closes above what analysts had expected"
+    return {"headline": headline, "symbols": [SYMBOLS[number % len(SYMBOLS)]]}
+
+
+def _holdings(number: int) -> dict[str, Any]:
+    held = PORTFOLIO.model_dump(mode="json", exclude_none=True, exclude={"portfolio"})
+    return held | {"cash": 1e6 + number}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation, and how it is called.
+
+    Attributes
+    ----------
+    template : str
+        The path as in the OpenAPI document.
+    body : callable
+        Gives the JSON of the call with a number.
+    status : int
+        What must be answered.
+    per_second : float
+        Calls in a second.
+    """
+
+    method: str
+    template: str
+    per_second: float
+    query: str = ""
+    body: Callable[[int], Any] = _nothing
+    status: int = 200
+
+    @property
+    def name(self) -> str:
+        """Method, path and query."""
+        return f"{self.method} {self.template}{self.query}"
+
+
+ROUTES = (
+    Route("POST", "/api/trades", 5, body=_trade, status=202),
+    Route("POST", "/api/news", 2, body=_news, status=202),
+    Route("PUT", "/api/portfolios/{name}", 2, body=_holdings),
+    Route("GET", "/api/events", 5, "?limit=50"),
+    Route("GET", "/api/events/{event_id}", 5),
+    Route("GET", "/api/stream", 5, "?limit=50"),
+    Route("GET", "/api/trades/{trade_id}", 5),
+    Route("GET", "/api/portfolios", 5),
+    Route("GET", "/api/portfolios/{name}", 5),
+    Route("GET", "/api/bars/{symbol}", 5),
+    Route("GET", "/api/agents", 5),
+    Route("GET", "/api/agents/{name}/views/{subject}", 5),
+    Route("GET", "/api/topology", 2),
+    Route("GET", "/api/schemas", 2),
+    Route("GET", "/api/schemas/{event_type}", 2),
+    Route("GET", "/api/health", 2),
+)
+OUTSIDE = (Route("GET", "/api/openapi.json", 1), Route("GET", "/api/docs", 1))
+"""Routes that the document does not list."""
+
+
+class Caller:
+    """Calls routes of a desk, with values that the desk knows in the place of their parameters."""
+
+    def __init__(self, client: aiohttp.ClientSession, values: dict[str, str]) -> None:
+        self._client = client
+        self._values = values
+
+    @classmethod
+    async def prepare(cls, client: aiohttp.ClientSession) -> "Caller":
+        """Put a portfolio and a trade into the desk, and see that no route is forgotten.
+
+        Raises
+        ------
+        BenchError
+            The OpenAPI document has an operation that is not in `ROUTES`, or the other way round.
+        """
+        caller = cls(client, {"name": PORTFOLIO.portfolio, "event_type": "consensus.reached"})
+        document = await caller.call(OUTSIDE[0])
+        listed = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+        if apart := listed ^ {(route.method, route.template) for route in ROUTES}:
+            raise BenchError(f"ROUTES and the OpenAPI document differ in {sorted(apart)}")
+        await caller.call(ROUTES[2])
+        trade = await caller.call(ROUTES[0])
+        caller._values |= {"trade_id": trade["id"], "event_id": trade["id"]}
+        return caller
+
+    async def call(self, route: Route, number: int = 0) -> Any:
+        """Call a route, and give what is answered, decoded where it is JSON.
+
+        Raises
+        ------
+        BenchError
+            Another status than the route's.
+        """
+        async with self._client.request(route.method, self._address(route, number), json=route.body(number)) as answer:
+            content = await (answer.json() if answer.content_type == "application/json" else answer.text())
+        if answer.status != route.status:
+            raise BenchError(f"{route.name} answered {answer.status}: {str(content)[:500]}")
+        return content
+
+    def _address(self, route: Route, number: int) -> str:
+        symbol = SYMBOLS[number % len(SYMBOLS)]
+        values = self._values | {"symbol": symbol, "subject": symbol}
+        if route.template.startswith("/api/agents/"):
+            values["name"] = "market_analyst"
+        return (route.template + route.query).format(**values)
