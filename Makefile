@@ -1,10 +1,12 @@
-# Two commands matter: `make run` and `make test`. Each makes what it needs; nothing is installed outside .venv.
-.PHONY: run demo check test soak format clean help
+# Two commands matter: `make run` and `make test`. Each makes what it needs; nothing is installed outside .venv and .venv-bench.
+.PHONY: run demo check test soak bench format clean help
 .DEFAULT_GOAL := help
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH := .venv-bench
+BENCH_READY := $(BENCH)/.ready
 
 run: $(READY) ## start the desk on 127.0.0.1:7071
 	@exec $(BIN)/finagent run $(ARGS)
@@ -26,12 +28,15 @@ soak: $(READY) ## what disturbs the desk, ten times over
 	  SEED=$$seed $(BIN)/python -m pytest tests/e2e/test_host_*.py tests/unit/test_runtime_chance.py $(ARGS) || exit 1; \
 	done
 
+bench: $(BENCH_READY) ## measure it beside others; ARGS="trade polling" for some parts
+	@$(BENCH)/bin/python -m tests.bench $(ARGS)
+
 format: $(READY) ## put the code into its format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove what was built; the desk's data stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(BENCH) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
 help:
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -50,3 +55,8 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml .python-version
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(READY)
+
+$(BENCH_READY): $(READY) tests/bench/requirements.txt
+	$(BIN)/python -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt
+	@touch $(BENCH_READY)

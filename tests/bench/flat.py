@@ -1,4 +1,4 @@
-"""A long run of a real host: what it holds and how fast it answers, from the first events to the two hundred thousandth.
+"""A long run of a real host: what it holds and how fast it answers, over two hundred thousand events.
 
 The feed plays two days a second and trades come over HTTP as fast as they are decided, some at a time.
 """
@@ -16,7 +16,6 @@ import aiohttp
 
 from tests.bench.flat_plot import draw
 from tests.bench.measure import BenchError, quantile
-from tests.bench.panel import PORTFOLIO
 from tests.bench.route import ROUTES, Caller, Route
 from tests.bench.table import Table
 from tests.e2e.process import ROOT, DeskProcess, read_log

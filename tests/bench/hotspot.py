@@ -45,10 +45,10 @@ class Hotspots:
 
 
 def _name(frame: Any) -> str:
-    """Give `module:function`, or nothing where it is not our code."""
+    """Give `module:function`, or nothing where it is not our code; a module that runs is what holds the event loop."""
     path = Path(frame.file_path or "/")
     if path.name == "selectors.py":
         return WAITING
-    if not path.is_relative_to(ROOT) or path.relative_to(ROOT).parts[0] not in _OURS:
+    if frame.function == "<module>" or not path.is_relative_to(ROOT) or path.relative_to(ROOT).parts[0] not in _OURS:
         return ""
     return f"{'.'.join(path.relative_to(ROOT).with_suffix('').parts)}:{frame.function}"

@@ -27,13 +27,14 @@ def run(folder: Path) -> list[Table]:
         begun, worked = time.perf_counter(), cpu_seconds(host.pid)
         times = asyncio.run(_load(host.about["url"]))
         share = (cpu_seconds(host.pid) - worked) / (time.perf_counter() - begun)
-    rows = [(name, quantile(took, 0.5), quantile(took, 0.99), max(took), len(took)) for name, took in times.items()]
+    slowest_first = sorted(times.items(), key=lambda item: -quantile(item[1], 0.99))
+    rows = [(name, quantile(took, 0.5), quantile(took, 0.99), max(took), len(took)) for name, took in slowest_first]
     slow = sum(p99 > AIM_MILLISECONDS for _, _, p99, _, _ in rows)
     return [
         Table(
             f"Every route under a mixed load of {sum(map(len, times.values())) / SECONDS:.0f} requests/s",
             ("route", "p50, ms", "p99, ms", "longest, ms", "n"),
-            sorted(rows, key=lambda row: -row[2]),
+            rows,
             f"{POLLERS} pollers, {POLLS_PER_SECOND:g} polls/s each, and the other routes at their own pace for"
             f" {SECONDS:g} s, while the feed plays a day a second. The host used {share:.0%} of a core. {slow} of"
             f" {len(rows)} rows have a p99 above {AIM_MILLISECONDS:g} ms.",

@@ -14,6 +14,8 @@ class Table:
     ----------
     columns : tuple of str
         Headings, with units.
+    rows : sequence
+        At least one; each has a cell for every column.
     note : str
         What one has to know to read it rightly.
     """
@@ -26,12 +28,15 @@ class Table:
     def __str__(self) -> str:
         """Give it as Markdown, numbers aligned to the right."""
         cells = [[_text(cell) for cell in row] for row in self.rows]
-        is_number = [bool(self.rows) and not isinstance(cell, str) for cell in (self.rows[0] if self.rows else ())]
+        is_number = [not isinstance(cell, str) for cell in self.rows[0]]
         widths = [max(map(len, column)) for column in zip(self.columns, *cells, strict=True)]
-        rule = ["-" * (width - 1) + ":" if number else "-" * width for width, number in zip(widths, is_number, strict=True)]
-        lines = [self.columns, rule, *cells]
-        table = "\n".join(_line(line, widths, is_number) for line in lines)
+        rule = [_rule(width, is_right=right) for width, right in zip(widths, is_number, strict=True)]
+        table = "\n".join(_line(line, widths, is_number) for line in (self.columns, rule, *cells))
         return f"### {self.title}\n\n{table}\n" + (f"\n{self.note}\n" if self.note else "")
+
+
+def _rule(width: int, *, is_right: bool) -> str:
+    return "-" * (width - 1) + (":" if is_right else "-")
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], is_number: Sequence[bool]) -> str:

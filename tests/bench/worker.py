@@ -1,7 +1,7 @@
 """One contender in a process of its own: reads a round's task from stdin, writes what came of it to stdout.
 
-A task is a JSON line with `flight` (trades under way at once), `seconds` and `profiled`; the answer has the milliseconds that each
-trade took, the wall and CPU seconds that all took, and what was decided on each kind of trade.
+A task is a JSON line with `flight` (trades under way at once), `seconds` and `profiled`; the answer has the
+milliseconds that each trade took, the wall and CPU seconds that all took, and what was decided on each kind of trade.
 """
 
 import asyncio
