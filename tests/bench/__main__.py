@@ -3,6 +3,7 @@
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -24,16 +25,23 @@ def main(names: list[str]) -> None:
 
 
 def _measure(name: str) -> None:
-    begun = time.monotonic()
+    begun, problems = time.monotonic(), list[str]()
     with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=FOLDER) as folder:
         before = machine(Path(folder))
         try:
             tables = import_module(f"tests.bench.{name}").run(Path(folder))
-        except BenchError as error:
-            sys.exit(f"bench: {name}: {error}")
+        except* BenchError as wrong:  # of one task among many it comes in a group
+            problems = [str(error) for error in _leaves(wrong)]
         after = machine(Path(folder))
+    if problems:
+        sys.exit(f"bench: {name}: {problems[0]}")
     print(f"## {name}\n", *tables, describe(before, after), sep="\n")
     print(f"Took {time.monotonic() - begun:.0f} s.\n", flush=True)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        yield from _leaves(error) if isinstance(error, BaseExceptionGroup) else (error,)
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def working(contender: Contender, folder: Path) -> Iterator[Worker]:
     with tempfile.TemporaryDirectory(prefix="bench-", dir=contender.folder or folder) as own:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.bench.worker", contender.worker, own],
-            env=environment(Path(own), **SETTINGS),
+            env=environment(Path(own), **SETTINGS) | {"LANGSMITH_TRACING": "false"},
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
