@@ -90,9 +90,11 @@ def _serving(name: str, file: Path) -> Iterator[tuple[str, int]]:
         text=True,
     )
     with process:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())["url"], process.pid
-        process.terminate()
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())["url"], process.pid
+        finally:
+            process.kill()
 
 
 def _wrk(name: str, server: Server, scenario: str, folder: Path) -> dict[str, Any]:

@@ -131,11 +131,11 @@ def working(contender: Contender, folder: Path) -> Iterator[Worker]:
             stdout=subprocess.PIPE,
             text=True,
         )
-        try:
-            with process:
+        with process:
+            try:
                 yield Worker(contender, process)
-        finally:
-            process.kill()
+            finally:
+                process.kill()
 
 
 def _check(by_name: dict[str, Figures]) -> None:
