@@ -16,7 +16,7 @@ import aiohttp
 
 from tests.bench.flat_plot import draw
 from tests.bench.measure import BenchError, quantile
-from tests.bench.route import ROUTES, Caller, Route
+from tests.bench.route import GET_HEALTH, REQUEST_TRADE, Caller, Route
 from tests.bench.table import Table
 from tests.e2e.process import ROOT, DeskProcess, read_log
 
@@ -79,7 +79,7 @@ class Run:
     async def _trade(self) -> None:
         while self._events < EVENTS:
             begun = time.perf_counter()
-            asked = await self._caller.call(ROUTES[0], next(self._numbers))
+            asked = await self._caller.call(REQUEST_TRADE, next(self._numbers))
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._decision(asked["id"])
             self._took.append(1_000 * (time.perf_counter() - begun))
@@ -105,7 +105,7 @@ class Run:
             await asyncio.sleep(SAMPLE_SECONDS)
             self._events = _events(self._host.file)
             took, self._took = self._took, []
-            health, polled = await self._caller.call(ROUTES[-1]), time.perf_counter()
+            health, polled = await self._caller.call(GET_HEALTH), time.perf_counter()
             await self._caller.call(Route("GET", "/api/events", 0, "?limit=50"))
             values = _of_process(self._host) | {
                 "waiting messages": sum(health["backlog"].values()),

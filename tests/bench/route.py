@@ -58,10 +58,15 @@ class Route:
         return f"{self.method} {self.template}{self.query}"
 
 
+REQUEST_TRADE = Route("POST", "/api/trades", 5, body=_trade, status=202)
+PUT_PORTFOLIO = Route("PUT", "/api/portfolios/{name}", 2, body=_holdings)
+GET_HEALTH = Route("GET", "/api/health", 2)
+GET_DOCUMENT = Route("GET", "/api/openapi.json", 1)
 ROUTES = (
-    Route("POST", "/api/trades", 5, body=_trade, status=202),
+    REQUEST_TRADE,
+    PUT_PORTFOLIO,
+    GET_HEALTH,
     Route("POST", "/api/news", 2, body=_news, status=202),
-    Route("PUT", "/api/portfolios/{name}", 2, body=_holdings),
     Route("GET", "/api/events", 5, "?limit=50"),
     Route("GET", "/api/events/{event_id}", 5),
     Route("GET", "/api/stream", 5, "?limit=50"),
@@ -74,9 +79,8 @@ ROUTES = (
     Route("GET", "/api/topology", 2),
     Route("GET", "/api/schemas", 2),
     Route("GET", "/api/schemas/{event_type}", 2),
-    Route("GET", "/api/health", 2),
 )
-OUTSIDE = (Route("GET", "/api/openapi.json", 1), Route("GET", "/api/docs", 1))
+OUTSIDE = (GET_DOCUMENT, Route("GET", "/api/docs", 1))
 """Routes that the document does not list."""
 
 
@@ -97,12 +101,12 @@ class Caller:
             The OpenAPI document has an operation that is not in `ROUTES`, or the other way round.
         """
         caller = cls(client, {"name": PORTFOLIO.portfolio, "event_type": "consensus.reached"})
-        document = await caller.call(OUTSIDE[0])
+        document = await caller.call(GET_DOCUMENT)
         listed = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
         if apart := listed ^ {(route.method, route.template) for route in ROUTES}:
             raise BenchError(f"ROUTES and the OpenAPI document differ in {sorted(apart)}")
-        await caller.call(ROUTES[2])
-        trade = await caller.call(ROUTES[0])
+        await caller.call(PUT_PORTFOLIO)
+        trade = await caller.call(REQUEST_TRADE)
         caller._values |= {"trade_id": trade["id"], "event_id": trade["id"]}
         return caller
 
