@@ -35,7 +35,7 @@ def _measure(name: str) -> None:
         after = machine(Path(folder))
     if problems:
         sys.exit(f"bench: {name}: {problems[0]}")
-    print(f"## {name}\n", *tables, describe(before, after), sep="\n")
+    print(f"### {name}\n", *tables, describe(before, after), sep="\n")
     print(f"Took {time.monotonic() - begun:.0f} s.\n", flush=True)
 
 

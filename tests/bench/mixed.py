@@ -48,8 +48,10 @@ async def _load(url: str) -> Times:
         caller = await Caller.prepare(client)
         ends = time.perf_counter() + SECONDS
         async with asyncio.TaskGroup() as load:
-            for route in (*ROUTES, *OUTSIDE):
-                load.create_task(_at_pace(route.per_second, ends, _calling(caller, route), _times(times, route.name)))
+            routes = (*ROUTES, *OUTSIDE)
+            for number, route in enumerate(routes):
+                took, phase = _times(times, route.name), number / len(routes)
+                load.create_task(_at_pace(route.per_second, ends, _calling(caller, route), took, phase))
             for number in range(POLLERS):
                 took = _times(times, f"{POLLERS} pollers of GET /api/events")
                 load.create_task(_at_pace(POLLS_PER_SECOND, ends, _polling(caller), took, number / POLLERS))
@@ -61,9 +63,12 @@ def _times(times: Times, name: str) -> list[float]:
 
 
 async def _at_pace(
-    per_second: float, ends: float, call: Callable[[], Awaitable[None]], took: list[float], phase: float = 0.0
+    per_second: float, ends: float, call: Callable[[], Awaitable[None]], took: list[float], phase: float
 ) -> None:
-    """Call at a steady pace, and note the milliseconds from when a call was due: who must wait is slow."""
+    """Call at a steady pace, and note the milliseconds from when a call was due: who must wait is slow.
+
+    A phase of 0 to 1 keeps callers of one pace from all coming at once.
+    """
     due = time.perf_counter() + phase / per_second
     while due < ends:
         await asyncio.sleep(max(0.0, due - time.perf_counter()))

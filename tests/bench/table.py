@@ -32,7 +32,7 @@ class Table:
         widths = [max(map(len, column)) for column in zip(self.columns, *cells, strict=True)]
         rule = [_rule(width, is_right=right) for width, right in zip(widths, is_number, strict=True)]
         table = "\n".join(_line(line, widths, is_number) for line in (self.columns, rule, *cells))
-        return f"### {self.title}\n\n{table}\n" + (f"\n{self.note}\n" if self.note else "")
+        return f"#### {self.title}\n\n{table}\n" + (f"\n{self.note}\n" if self.note else "")
 
 
 def _rule(width: int, *, is_right: bool) -> str:
