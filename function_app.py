@@ -2,9 +2,9 @@
 
 import azure.functions as func
 
-from functions import api, consensus, ingest, market_analyst, projector, risk_manager, sentiment_tracker
+from functions import api, consensus, ingest, market_analyst, projector, risk_manager, sentiment_tracker, sweep
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
-for module in (market_analyst, risk_manager, sentiment_tracker, consensus, projector, ingest, api):
+for module in (market_analyst, risk_manager, sentiment_tracker, consensus, projector, ingest, sweep, api):
     app.register_functions(module.blueprint)

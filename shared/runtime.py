@@ -134,6 +134,14 @@ class Runtime:
         """Append and publish events that no agent decided, and give those that were new."""
         return await self._settlement.settle(None, [Emit(event) for event in events])
 
+    async def fail(self, received: Received, agent: str, reason: str) -> None:
+        """Tell by a `step.failed` that an agent will never handle a message; doing so again changes nothing."""
+        try:
+            event = decode(received.body, received.subject or None)
+        except InvalidError:
+            event = None
+        await self._give_up(received, agent, reason, event)
+
     async def _guard(self, received: Received, agent: str, work: Callable[[Event], Awaitable[None]]) -> None:
         if received.concerns not in ("", agent):
             return

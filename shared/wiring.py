@@ -32,6 +32,7 @@ from shared.settlement.sqlite import SqliteSettlement
 from shared.sqlite import Database
 from shared.store import sqlite as sqlite_store
 from shared.store.sqlite import SqliteEventStore
+from shared.sweep import Sweep
 from shared.watchlist import Watchlist
 
 
@@ -53,6 +54,7 @@ class Desk:
     runtime: Runtime
     projector: Projector
     ingest: Ingest
+    sweep: Sweep
     portfolios: Portfolios
     queries: Queries
     database: Database
@@ -112,6 +114,7 @@ def build(settings: Settings) -> Desk:
         runtime=runtime,
         projector=Projector(projections, store),
         ingest=ingest,
+        sweep=Sweep(store, bus, clock, runtime, topology(), step_deps, frozenset(roles)),
         portfolios=portfolios,
         queries=queries,
         database=database,

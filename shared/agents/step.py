@@ -128,6 +128,11 @@ class Step:
         """Give the desk time at which a round that began with `trigger` closes."""
         return trigger.time + timedelta(seconds=deps.patience_seconds * deps.pace)
 
+    def deadline_event(self, trigger: Event, due: datetime) -> Event:
+        """Give the event that ends the patience of the round that began with `trigger`."""
+        data = Deadline(step=self.name, trigger=trigger.id)
+        return self.deadline.caused_by(trigger, source=CONSENSUS, data=data, time=due)
+
     def voter(self, agent: str) -> Callable[[Event, Any, Any], Awaitable[Decision[Any]]]:
         """Give the handler by which an agent answers the trigger: its judgment as an opinion, or an abstention."""
 
@@ -148,9 +153,7 @@ class Step:
         current = state.rounds.get(event.id, Round())
         due = current.deadline or self.deadline_of(event, deps)
         opened = state.with_round(event.id, current.model_copy(update={"deadline": due}))
-        data = Deadline(step=self.name, trigger=event.id)
-        deadline = self.deadline.caused_by(event, source=CONSENSUS, data=data, time=due)
-        return Decision(opened, (Emit(deadline, deliver_at=due),))
+        return Decision(opened, (Emit(self.deadline_event(event, due), deliver_at=due),))
 
     async def on_opinion(self, event: OpinionFormed, state: Rounds, _deps: StepDeps) -> Decision[Rounds]:
         """Count a vote, and close the round with the last one; a vote after the end is kept as late."""

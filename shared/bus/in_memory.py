@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from shared.bus.port import DeadLetter, Delivery, Message
+from shared.bus.port import DeadLetter, Delivery, Message, next_attempt
 from shared.bus.queue import Entry, SubscriptionQueue
 from shared.bus.topology import Topology
 from shared.clock import Clock
+from shared.errors import MissingError
 
 LONGEST_WAIT_SECONDS = 1.0
 """How long a receiver trusts the clock: one that is set forward makes messages due and wakes nobody."""
@@ -86,6 +87,7 @@ class InMemoryEventBus:
         """Remove the message from the subscription."""
         self._queues[delivery.subscription].remove(delivery)
         self._changed[delivery.subscription].set()
+        self._write_off(delivery.sequence, delivery.subscription)
 
     async def abandon(self, delivery: Delivery, reason: str) -> None:
         """Give the message back, or dead-letter it after its last delivery."""
@@ -106,6 +108,23 @@ class InMemoryEventBus:
     async def dead_letters(self) -> list[DeadLetter]:
         """Give what lies in the dead-letter queues, oldest first."""
         return sorted(self._dead.values(), key=lambda letter: letter.sequence)
+
+    async def redrive(self, letter: DeadLetter) -> Message:
+        """Publish a dead letter again, then remove it."""
+        place = letter.subscription, letter.sequence
+        if place not in self._dead:
+            raise MissingError(
+                f"no dead letter {letter.sequence} in {letter.subscription}: it was redriven, or removed"
+            )
+        dead = self._dead[place].message
+        again = replace(dead, message_id=next_attempt(dead.message_id))
+        await self.publish([again])
+        if self._dead.pop(place, None) is not None:
+            self._write_off(letter.sequence, letter.subscription)
+        return again
+
+    def _write_off(self, sequence: int, subscription: str) -> None:
+        """Let go of what is kept elsewhere of a message that a subscription is done with."""
 
     def _route(self, message: Message, now: datetime) -> list[Entry]:
         wanting = self._topology.wanting(message.topic, message.subject)

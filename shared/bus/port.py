@@ -81,6 +81,18 @@ class EventBus(Protocol):
         """Give what lies in the dead-letter queues, oldest first."""
         ...
 
+    async def redrive(self, letter: DeadLetter) -> Message:
+        """Publish a dead letter again as its next attempt, remove it, and give what was published.
+
+        A crash between the two leaves both; doing it again publishes the same message id, which the topic drops.
+
+        Raises
+        ------
+        MissingError
+            It is not there any more.
+        """
+        ...
+
 
 class Receiver(Protocol):
     """The consuming side, for a host that pumps messages itself. A subscription is named `topic/subscription`."""
@@ -115,6 +127,14 @@ class Receiver(Protocol):
     async def renew(self, delivery: Delivery) -> None:
         """Hold the lock for another lock duration."""
         ...
+
+
+def next_attempt(message_id: str) -> str:
+    """Give the message id of the next attempt; the same for the same message, so that doing it twice does no harm."""
+    origin, _, attempt = message_id.rpartition(":")
+    if not origin or not attempt.isdecimal():
+        return f"{message_id}:1"
+    return f"{origin}:{int(attempt) + 1}"
 
 
 def message_for(event: Event, attempt: int = 0, deliver_at: datetime | None = None) -> Message:

@@ -122,16 +122,14 @@ class SqliteEventBus(InMemoryEventBus):
                 await asyncio.shield(noted)
         return delivery
 
-    async def complete(self, delivery: Delivery) -> None:
-        """Remove the message from the subscription, and from the file with its last subscription."""
-        await super().complete(delivery)
-        place = delivery.sequence, delivery.subscription
-        self._counts.pop(place, None)
-        self._completed.append(place)
-        self._outstanding[delivery.sequence] -= 1
-        if not self._outstanding[delivery.sequence]:
-            del self._outstanding[delivery.sequence]
-            self._over.append((delivery.sequence,))
+    def _write_off(self, sequence: int, subscription: str) -> None:
+        """Remove a message from the subscription, and from the file with its last subscription."""
+        self._counts.pop((sequence, subscription), None)
+        self._completed.append((sequence, subscription))
+        self._outstanding[sequence] -= 1
+        if not self._outstanding[sequence]:
+            del self._outstanding[sequence]
+            self._over.append((sequence,))
         self._note_fates(PATIENCE_SECONDS)
 
     def _bury(self, delivery: Delivery, reason: str) -> None:

@@ -58,6 +58,11 @@ class Topology(_Part):
         return routes
 
 
+def agent_of(subscription: str) -> str:
+    """Give the name of who listens to a subscription, for example `risk_manager` for `events/risk-manager`."""
+    return subscription.rpartition("/")[2].replace("-", "_")
+
+
 @cache
 def topology() -> Topology:
     """Give the desk's topology."""

@@ -1,12 +1,14 @@
 """Contract of the event bus: a message is held under a lock until it is settled, and given up after too many tries."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bus.port import DeadLetter, Delivery
+from shared.bus.port import DeadLetter, Delivery, next_attempt
 from shared.errors import MissingError
 from tests.builders import a_message
 from tests.contract.event_bus_bench import (
@@ -160,6 +162,34 @@ class Locking(EventBusBench):
         await _exhaust(bus, ANALYST, "boom")
         assert await bus.backlog() == {ANALYST: 0, RISK: 1, BARS: 0, CHARTS: 0}
         assert (await take(bus, RISK)).delivery_count == 1
+
+    async def test_dead_letter_when_redriven_comes_again_as_its_next_attempt(self, bus: Bus) -> None:
+        await bus.publish([a_message()])
+        await _exhaust(bus, ANALYST, "boom")
+        (letter,) = await bus.dead_letters()
+        again = await bus.redrive(letter)
+        assert again == replace(letter.message, message_id=next_attempt(letter.message.message_id))
+        assert await bus.dead_letters() == []
+        delivery = await take(bus, ANALYST)
+        assert (delivery.message, delivery.delivery_count) == (again, 1)
+
+    async def test_dead_letter_when_redriven_twice_is_missing_and_comes_once(self, bus: Bus) -> None:
+        await bus.publish([a_message()])
+        await _exhaust(bus, ANALYST, "boom")
+        (letter,) = await bus.dead_letters()
+        await bus.redrive(letter)
+        with pytest.raises(MissingError, match="no dead letter"):
+            await bus.redrive(letter)
+        assert (await bus.backlog())[ANALYST] == 1
+
+    async def test_dead_letter_when_redriven_by_two_at_once_comes_once(self, bus: Bus) -> None:
+        await bus.publish([a_message()])
+        await _exhaust(bus, ANALYST, "boom")
+        (letter,) = await bus.dead_letters()
+        outcomes = await asyncio.gather(bus.redrive(letter), bus.redrive(letter), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)] in ([], [MissingError])
+        assert (await bus.backlog())[ANALYST] == 1
+        assert await bus.dead_letters() == []
 
     async def test_dead_letters_when_several_are_listed_oldest_first(self, bus: Bus) -> None:
         await bus.publish([a_message("older", subject="portfolio.changed")])

@@ -212,6 +212,22 @@ async def test_dead_letters_when_reopened_are_the_same(tmp_path: Path, lapse_sec
         assert (await bus.backlog())[ANALYST] == 1
 
 
+async def test_dead_letter_when_redriven_and_completed_leaves_the_file(tmp_path: Path) -> None:
+    times = Times()
+    async with opened(tmp_path, times) as (bus, database):
+        await bus.publish([a_message()])
+        await _give_up(bus, times)
+        await bus.complete(await take(bus, RISK))
+        await bus.redrive((await bus.dead_letters())[0])
+        for subscription in (ANALYST, RISK):
+            await bus.complete(await take(bus, subscription))
+        await database.write(lambda _: None)
+        assert rows_left(database) == {"messages": 0, "deliveries": 0}
+        image = await crash_image(database)
+    async with opened(image, times) as (bus, _):
+        assert await bus.dead_letters() == []
+
+
 async def test_dead_letter_when_the_other_subscriptions_complete_is_kept(tmp_path: Path) -> None:
     times = Times()
     async with opened(tmp_path, times) as (bus, _):

@@ -1,0 +1,235 @@
+"""The sweep: finds what was stored but never handled, closes overdue rounds, and tells of what was given up.
+
+A message may get lost between the log and an agent: a process dies between storing and publishing, a platform settles
+a message without invoking the function. The log knows better. The sweep reads it once, event by event, and whoever
+wants an event and has no receipt for it after a while is sent it again, alone.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.agents.own_state import OwnState
+from shared.agents.registry import STEPS
+from shared.agents.step import CONSENSUS, Rounds, Step, StepDeps
+from shared.bus.port import DeadLetter, EventBus, Message, message_for
+from shared.bus.topology import Topology, agent_of
+from shared.clock import Clock, after
+from shared.errors import ConflictError, InvalidError
+from shared.events.catalogue import decode
+from shared.events.envelope import Event, UtcTime, derive_id
+from shared.events.step import StepFailed
+from shared.runtime import Received, Runtime
+from shared.store.port import Commit, EventStore, Filter
+
+logger = logging.getLogger(__name__)
+
+NAME = STREAM = "sweep"
+PATIENCE_SECONDS = 120.0
+"""Wall seconds that an event may be on its way before it is looked at again."""
+LONGEST_BACKLOG_SECONDS = 3_600.0
+"""Wall seconds after which an event counts as lost even though its subscription has messages waiting."""
+TRIES = 3
+PAGE = 200
+ROUND = ""
+"""In the place of an agent: the round that began with the event is to be closed."""
+MOST_PENDING = 2_000
+"""How much may be waited for at once: then the log is not read on until some of it was handled."""
+
+
+class Pending(BaseModel):
+    """Something that an agent has still to do.
+
+    Attributes
+    ----------
+    agent : str
+        Who has no receipt, or `ROUND`.
+    since, due : datetime
+        Desk times at which it was first expected, and at which it is looked at again.
+    tries : int
+        How often it was sent again.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    event: str
+    agent: str
+    since: UtcTime
+    due: UtcTime
+    tries: int = 0
+
+
+class SweepState(BaseModel):
+    """How far the log was read, and what is waited for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cursor: str = ""
+    pending: tuple[Pending, ...] = ()
+
+
+@dataclass(slots=True)
+class Sweep:
+    """Sweeps one desk; a timer calls it.
+
+    Attributes
+    ----------
+    agents : frozenset of str
+        Who leaves receipts.
+    """
+
+    store: EventStore
+    bus: EventBus
+    clock: Clock
+    runtime: Runtime
+    topology: Topology
+    step_deps: StepDeps
+    agents: frozenset[str]
+    _told: set[str] = field(default_factory=set)
+
+    async def tick(self) -> int:
+        """Sweep once, and give the number of messages that were sent again."""
+        await self._tell_of_dead_letters()
+        own = OwnState[SweepState](self.store, NAME, SweepState)
+        state, etag = await own.load(STREAM)
+        now = self.clock.now()
+        cursor, found, failed = await self._read_on(state.cursor, MOST_PENDING - len(state.pending), now)
+        pending = [each for each in (*state.pending, *found) if (each.event, each.agent) not in failed]
+        waiting, sent = await self._look_again(pending, now)
+        swept = SweepState(cursor=cursor, pending=tuple(waiting))
+        if swept != state:
+            tick = derive_id(NAME, etag or "", now.isoformat())
+            await self._commit(Commit(NAME, STREAM, tick, own.dump(STREAM, swept), etag, ()))
+        return sent
+
+    async def _commit(self, commit: Commit) -> None:
+        try:
+            await self.store.commit(commit)
+        except ConflictError:
+            logger.info("another host swept at the same time")  # what both sent has the same ids
+
+    async def _tell_of_dead_letters(self) -> None:
+        for letter in await self.bus.dead_letters():
+            name = f"{letter.subscription} {letter.message.message_id}"
+            if name not in self._told:
+                await self.runtime.fail(_of_letter(letter), agent_of(letter.subscription), letter.reason)
+                self._told.add(name)
+
+    async def _read_on(self, cursor: str, most: int, now: datetime) -> tuple[str, list[Pending], set[tuple[str, str]]]:
+        if not cursor:
+            # What lies in a log that was never swept is history, not work.
+            return await self.store.end(), [], set()
+        found, failed = list[Pending](), set[tuple[str, str]]()
+        while len(found) < most:
+            page = await self.store.page(Filter(), cursor, PAGE)
+            cursor = page.cursor
+            if not page.events:
+                break
+            for event in _readable(page.events):
+                found += await self._expected(event, now)
+                if isinstance(event, StepFailed) and event.causationid:
+                    failed.add((event.causationid, event.data.agent))
+        return cursor, found, failed
+
+    async def _expected(self, event: Event, now: datetime) -> list[Pending]:
+        wanting = {agent_of(each) for each in self.topology.wanting(event.topic, event.type)} & self.agents
+        later = after(self.clock, now, PATIENCE_SECONDS)
+        expected = [
+            Pending(event=event.id, agent=agent, since=now, due=later)
+            for agent in sorted(wanting)
+            if await self.store.receipt(agent, event.stream, event.id) is None
+        ]
+        if (step := _step_of(event)) is not None:
+            closing = after(self.clock, step.deadline_of(event, self.step_deps), PATIENCE_SECONDS)
+            expected.append(Pending(event=event.id, agent=ROUND, since=now, due=max(closing, later)))
+        return expected
+
+    async def _look_again(self, pending: list[Pending], now: datetime) -> tuple[list[Pending], int]:
+        waiting, sent, backlog = list[Pending](), 0, await self._backlog()
+        for each in pending:
+            message = await self._missing(each) if each.due <= now else None
+            if each.due > now:
+                waiting.append(each)
+            elif message is not None and self._may_be_waiting(each, message, backlog, now):
+                waiting.append(each.model_copy(update={"due": after(self.clock, now, PATIENCE_SECONDS)}))
+            elif message is not None and each.tries < TRIES:
+                await self._send(each, message)
+                waiting.append(self._tried(each, now))
+                sent += 1
+            elif message is not None:
+                reason = f"sent again {TRIES} times and never handled"
+                await self.runtime.fail(_received(message), each.agent or CONSENSUS, reason)
+        return waiting, sent
+
+    async def _backlog(self) -> dict[str, int]:
+        try:
+            return await self.bus.backlog()
+        except InvalidError:  # the desk may not ask how many messages wait
+            return {}
+
+    def _may_be_waiting(self, pending: Pending, message: Message, backlog: dict[str, int], now: datetime) -> bool:
+        agent = pending.agent or CONSENSUS
+        busy = any(
+            backlog.get(each, 0)
+            for each in self.topology.wanting(message.topic, message.subject)
+            if agent_of(each) == agent
+        )
+        return busy and now < after(self.clock, pending.since, LONGEST_BACKLOG_SECONDS)
+
+    async def _send(self, pending: Pending, message: Message) -> None:
+        logger.warning("sent again: %s", message.message_id, extra={"event": pending.event, "agent": pending.agent})
+        await self.bus.publish([message])
+
+    def _tried(self, pending: Pending, now: datetime) -> Pending:
+        due = after(self.clock, now, PATIENCE_SECONDS * 2**pending.tries)
+        return pending.model_copy(update={"due": due, "tries": pending.tries + 1})
+
+    async def _missing(self, pending: Pending) -> Message | None:
+        """Give the message that brings the agent what it has not handled; None when it has."""
+        body = await self.store.get(pending.event)
+        if body is None:
+            return None
+        event = decode(body)
+        if pending.agent == ROUND:
+            return await self._overdue(event, pending.tries)
+        if await self.store.receipt(pending.agent, event.stream, event.id) is not None:
+            return None
+        return replace(message_for(event), message_id=f"{event.id}~{pending.tries}:{pending.agent}:0")
+
+    async def _overdue(self, event: Event, tries: int) -> Message | None:
+        step = _step_of(event)
+        current = (await OwnState(self.store, CONSENSUS, Rounds).read(event.stream)).rounds.get(event.id)
+        if step is None or current is None or current.closed or current.deadline is None:
+            return None  # a round that was never opened is a receipt that is missing
+        deadline = step.deadline_event(event, current.deadline)
+        return replace(message_for(deadline), message_id=f"{deadline.id}~{tries}:{CONSENSUS}:0")
+
+
+def _readable(bodies: Sequence[bytes]) -> Iterator[Event]:
+    for body in bodies:
+        try:
+            yield decode(body)
+        except InvalidError as error:  # of another version of the program, which nobody here could handle
+            logger.warning("left out of the sweep: %s", error)
+
+
+def _step_of(event: Event) -> Step | None:
+    return next((step for step in STEPS if isinstance(event, step.trigger)), None)
+
+
+def _of_letter(letter: DeadLetter) -> Received:
+    return replace(_received(letter.message), delivery_count=max(1, letter.delivery_count))
+
+
+def _received(message: Message) -> Received:
+    return Received(
+        message_id=message.message_id,
+        subject=message.subject,
+        body=message.body,
+        topic=message.topic,
+        session_id=message.session_id,
+        correlation_id=message.correlation_id,
+    )

@@ -1,0 +1,234 @@
+"""The sweep: what was stored but never handled is sent again, once; what was given up is told, once."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from shared.agents.step import StepDeps
+from shared.bus.port import Delivery, Message, message_for
+from shared.bus.topology import topology
+from shared.errors import InvalidError
+from shared.events.envelope import Event
+from shared.events.step import StepFailed
+from shared.store.port import Commit
+from shared.sweep import LONGEST_BACKLOG_SECONDS, PATIENCE_SECONDS, STREAM, TRIES, Sweep
+from tests.builders import CLOSE, a_trade_request
+from tests.standins.desk import MemoryDesk, an_agent_desk, received
+
+PATIENCE = timedelta(seconds=PATIENCE_SECONDS)
+REQUEST = a_trade_request()
+EVERYBODY = ("consensus", "market_analyst", "risk_manager", "sentiment_tracker")
+RISK = "events/risk-manager"
+
+
+def a_sweep(desk: MemoryDesk) -> Sweep:
+    """Give the sweep of a desk as a process that has just begun would have it."""
+    deps = StepDeps(pace=desk.clock.pace, patience_seconds=30)
+    return Sweep(desk.store, desk.bus, desk.clock, desk.runtime, topology(), deps, frozenset(EVERYBODY))
+
+
+async def a_swept_desk() -> tuple[MemoryDesk, Sweep]:
+    """Give a desk whose log is read up to its end."""
+    desk = an_agent_desk(topology())
+    sweep = a_sweep(desk)
+    assert await sweep.tick() == 0
+    return desk, sweep
+
+
+async def tick_later(desk: MemoryDesk, sweep: Sweep, *, patiences: float = 1) -> int:
+    desk.clock.advance(patiences * PATIENCE)
+    return await sweep.tick()
+
+
+async def of_type(desk: MemoryDesk, kind: str) -> list[Event]:
+    return [event for event in await desk.log() if event.type == kind]
+
+
+async def lose(desk: MemoryDesk, *names: str) -> None:
+    """Take all messages out of subscriptions without handling them."""
+    for name in names:
+        while delivery := await desk.take(f"events/{name}"):
+            await desk.bus.complete(delivery)
+
+
+async def test_event_when_it_was_stored_and_never_sent_reaches_everybody_once() -> None:
+    desk, sweep = await a_swept_desk()
+    await desk.store.append([REQUEST])
+    assert await sweep.tick() == 0
+    assert await tick_later(desk, sweep) == 4
+    await desk.run()
+    assert len(await of_type(desk, "consensus.reached")) == 1
+    assert len(await of_type(desk, "opinion.formed")) == 3
+    for _ in range(3):
+        assert await tick_later(desk, sweep, patiences=20) == 0
+    assert await of_type(desk, "step.failed") == []
+
+
+async def test_event_when_one_agent_lost_it_is_sent_to_that_one_alone() -> None:
+    desk, sweep = await a_swept_desk()
+    await desk.runtime.emit([REQUEST])
+    await lose(desk, "risk-manager")
+    await sweep.tick()
+    before = len(desk.bus.published)
+    assert await tick_later(desk, sweep) >= 1
+    concerned = [message.message_id for message in desk.bus.published[before:]]
+    assert f"{REQUEST.id}~0:risk_manager:0" in concerned
+    await desk.run()
+    opinions = [event.source for event in await of_type(desk, "opinion.formed")]
+    assert sorted(opinions) == ["market_analyst", "risk_manager", "sentiment_tracker"]
+
+
+async def test_event_when_it_was_handled_is_not_sent_again() -> None:
+    desk, sweep = await a_swept_desk()
+    await desk.runtime.emit([REQUEST])
+    await desk.run()
+    published = len(desk.bus.published)
+    for _ in range(3):
+        assert await tick_later(desk, sweep) == 0
+    assert len(desk.bus.published) == published
+
+
+async def test_event_when_it_still_waits_in_its_subscription_is_not_sent_again_for_an_hour() -> None:
+    desk, sweep = await a_swept_desk()
+    await desk.runtime.emit([REQUEST])
+    await sweep.tick()
+    for _ in range(10):
+        assert await tick_later(desk, sweep) == 0
+    desk.clock.advance(timedelta(seconds=LONGEST_BACKLOG_SECONDS))
+    assert await sweep.tick() == 4
+
+
+async def test_event_when_waiting_messages_may_not_be_counted_is_sent_again_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refused() -> dict[str, int]:
+        raise InvalidError("not allowed to count")
+
+    desk, sweep = await a_swept_desk()
+    await desk.store.append([REQUEST])
+    await sweep.tick()
+    monkeypatch.setattr(desk.bus, "backlog", refused)
+    assert await tick_later(desk, sweep) == 4
+
+
+async def test_event_when_nobody_ever_handles_it_is_told_once_and_left() -> None:
+    desk, sweep = await a_swept_desk()
+    await desk.store.append([REQUEST])
+    await sweep.tick()
+    sent = 0
+    for _ in range(2 * TRIES):
+        sent += await tick_later(desk, sweep, patiences=2**TRIES)
+        await lose(desk, "consensus", "market-analyst", "risk-manager", "sentiment-tracker")
+    assert sent == 4 * TRIES
+    failures = [event.data.agent for event in await of_type(desk, "step.failed")]
+    assert sorted(failures) == sorted(EVERYBODY)
+    assert all(event.causationid == REQUEST.id for event in await of_type(desk, "step.failed"))
+    assert await tick_later(desk, sweep, patiences=100) == 0
+
+
+async def test_event_when_its_agent_gave_it_up_is_not_sent_again() -> None:
+    desk, sweep = await a_swept_desk()
+    await desk.store.append([REQUEST])
+    await sweep.tick()
+    for agent in EVERYBODY:
+        await desk.runtime.fail(received(message_for(REQUEST)), agent, "broken")
+    assert await tick_later(desk, sweep) == 0
+    assert len(await of_type(desk, "step.failed")) == 4
+
+
+async def test_round_when_its_deadline_was_lost_is_closed() -> None:
+    desk, sweep = await a_swept_desk()
+    await desk.runtime.emit([REQUEST])
+    await desk.deliver(await one_of(desk, "events/consensus"))
+    await lose(desk, "market-analyst", "risk-manager", "sentiment-tracker")
+    desk.clock.advance(timedelta(seconds=31))
+    await lose(desk, "consensus")
+    for each in ("market_analyst", "risk_manager", "sentiment_tracker"):
+        await desk.store.commit(Commit(each, REQUEST.stream, REQUEST.id, None, None, ()))
+    await sweep.tick()
+    assert await tick_later(desk, sweep, patiences=3) == 1
+    await desk.run()
+    (reached,) = await of_type(desk, "consensus.reached")
+    assert reached.data.closed_by == "deadline"
+    assert reached.time == CLOSE + timedelta(seconds=30)
+    assert await tick_later(desk, sweep, patiences=100) == 0
+
+
+async def one_of(desk: MemoryDesk, subscription: str) -> Delivery:
+    delivery = await desk.take(subscription)
+    assert delivery is not None
+    return delivery
+
+
+async def test_dead_letter_when_swept_is_told_once_with_its_cause() -> None:
+    desk, sweep = await a_swept_desk()
+    await give_up(desk, message_for(REQUEST))
+    for _ in range(2):
+        await sweep.tick()
+        await a_sweep(desk).tick()
+    (failed,) = await of_type(desk, "step.failed")
+    assert isinstance(failed, StepFailed)
+    assert (failed.data.agent, failed.causationid, failed.data.reason) == ("risk_manager", REQUEST.id, "boom")
+    assert failed.data.attempts == topology().max_delivery_count
+
+
+async def test_dead_letter_when_it_is_garbage_is_told_with_its_payload() -> None:
+    desk, sweep = await a_swept_desk()
+    await give_up(desk, replace(message_for(REQUEST), body=b"\xff\xfe no event"))
+    await sweep.tick()
+    (failed,) = await of_type(desk, "step.failed")
+    assert (failed.data.encoding, failed.causationid) == ("base64", None)
+
+
+async def give_up(desk: MemoryDesk, message: Message) -> None:
+    """Have the risk manager's subscription give a message up."""
+    await desk.bus.publish([message])
+    for _ in range(topology().max_delivery_count):
+        await desk.bus.abandon(await one_of(desk, RISK), "boom")
+
+
+async def test_log_when_it_was_never_swept_is_left_as_it_is() -> None:
+    desk = an_agent_desk(topology())
+    await desk.store.append([REQUEST])
+    sweep = a_sweep(desk)
+    for _ in range(3):
+        assert await tick_later(desk, sweep) == 0
+
+
+async def test_sweep_when_the_process_is_another_goes_on_where_the_last_was() -> None:
+    desk, sweep = await a_swept_desk()
+    await desk.store.append([REQUEST])
+    await sweep.tick()
+    assert await tick_later(desk, a_sweep(desk)) == 4
+    assert await tick_later(desk, a_sweep(desk), patiences=0.5) == 0
+
+
+async def test_sweep_when_two_hosts_do_it_at_once_sends_each_message_once() -> None:
+    desk, sweep = await a_swept_desk()
+    await desk.store.append([REQUEST])
+    await sweep.tick()
+    state = await desk.store.snapshot("sweep", STREAM)
+    await tick_later(desk, sweep)
+    waiting = await desk.bus.backlog()
+    # The other host read the state before this one wrote it.
+    other = a_sweep(desk)
+    desk.store._snapshots["sweep", STREAM] = state  # type: ignore[attr-defined]
+    await other.tick()
+    assert await desk.bus.backlog() == waiting
+
+
+async def test_sweep_when_it_dies_after_sending_sends_the_same_messages_again() -> None:
+    desk, sweep = await a_swept_desk()
+    await desk.store.append([REQUEST])
+    await sweep.tick()
+    desk.clock.advance(PATIENCE)
+    first = len(desk.bus.published)
+    state = await desk.store.snapshot("sweep", STREAM)
+    await sweep.tick()
+    sent = [message.message_id for message in desk.bus.published[first:]]
+    desk.store._snapshots["sweep", STREAM] = state  # type: ignore[attr-defined]
+    await lose(desk, "consensus", "market-analyst", "risk-manager", "sentiment-tracker")
+    second = len(desk.bus.published)
+    await a_sweep(desk).tick()
+    assert [message.message_id for message in desk.bus.published[second:]] == sent
