@@ -82,7 +82,7 @@ def _tell(node: Any, symbols: list[str]) -> None:
 
 def _run(examples: int, seed: int) -> int:
     settings = {"FINAGENT_START": "2008-09-11", "FINAGENT_SPEED": "86400"}
-    with tempfile.TemporaryDirectory() as folder, DeskProcess(Path(folder) / "desk", **settings) as desk:  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as folder, DeskProcess(Path(folder) / "desk", **settings) as desk:
         code, said = fuzz(desk, examples, Path(folder), seed)
     print(said)
     return code

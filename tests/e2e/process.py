@@ -26,7 +26,7 @@ class DeskProcess:
     ----------
     folder : Path
         Its data; kept when the process ends, so that a restart goes on with it.
-    port : int
+    port : str
         Where it listens; 0 takes any free port, and another one after a restart.
     program : str
         The module that is the `finagent` command.
@@ -34,7 +34,7 @@ class DeskProcess:
         Environment variables, for example `FINAGENT_SPEED="86400"`.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0, program: str = "local.cli", **settings: str) -> None:
+    def __init__(self, folder: Path, *, port: str = "0", program: str = "local.cli", **settings: str) -> None:
         self.folder = folder
         self._port = port
         self._program = program
@@ -60,7 +60,7 @@ class DeskProcess:
     def begin(self) -> None:
         """Start it without waiting for anything."""
         self._process = launch(
-            self.folder, "run", "--port", str(self._port), "--json", program=self._program, **self._settings
+            self.folder, "run", "--port", self._port, "--json", program=self._program, **self._settings
         )
 
     def wait_until_ready(self) -> None:
@@ -106,12 +106,12 @@ class DeskProcess:
         return httpx.Client(base_url=self.about["url"], timeout=30, trust_env=False)
 
 
-def free_port(random: Random) -> int:
+def free_port(random: Random) -> str:
     """Give a port that nobody listens on, and that no connection is given by chance while the desk is down."""
     while True:
         with socket.socket() as taken, suppress(OSError):
             taken.bind(("127.0.0.1", port := random.randrange(20_000, 32_000)))
-            return port
+            return str(port)
 
 
 def read_log(file: Path, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:

@@ -68,7 +68,7 @@ def desk_on(alpaca: AlpacaStandIn, folder: Path, **settings: str) -> DeskProcess
         "ALPACA_DATA_URL": alpaca.url,
         "ALPACA_TRADING_URL": alpaca.url,
     }
-    return DeskProcess(folder, **(fixed | settings))  # type: ignore[arg-type] # none of them is called port
+    return DeskProcess(folder, **(fixed | settings))
 
 
 def wait_until(client: httpx.Client, what: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
