@@ -6,6 +6,7 @@ Keeps no state: everything it says follows from the portfolio, the bars known at
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from shared.agents.decision import Decision, Stateless
@@ -95,7 +96,7 @@ async def judge_trade(event: TradeRequested, deps: RiskDeps) -> Judgment:
         return _impossible(event, held, cash, price)
     for symbol in sorted(symbols):
         _price(symbol, histories, event.time)
-    before = _assess(held.data, histories, deps.limits)
+    before = _assess_once(held.data, tuple(histories.items()), deps.limits)
     after = _assess(_as_portfolio(held.data.portfolio, cash, positions), histories, deps.limits)
     return _judge(event, held, before, after, deps.limits)
 
@@ -123,6 +124,12 @@ def _assess(portfolio: Portfolio, histories: Histories, limits: RiskLimits) -> R
         unpriced=tuple(symbol for symbol in held if symbol not in priced),
         unmeasured=tuple(symbol for symbol in priced if symbol not in known),
     )
+
+
+@lru_cache(maxsize=64)
+def _assess_once(portfolio: Portfolio, histories: tuple[tuple[str, Closes], ...], limits: RiskLimits) -> RiskAssessment:
+    # Most trades find the portfolio and its prices as the trade before did.
+    return _assess(portfolio, dict(histories), limits)
 
 
 def _measure(weights: dict[str, float], histories: Histories) -> tuple[dict[str, float], int]:

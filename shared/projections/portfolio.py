@@ -6,6 +6,7 @@ at once. The list of portfolios is a projection.
 
 from datetime import datetime
 
+from shared.events.catalogue import decode
 from shared.events.envelope import Event
 from shared.events.portfolio import Portfolio, PortfolioChanged
 from shared.projections.port import ProjectionStore, Row
@@ -36,7 +37,11 @@ class Portfolios:
     async def get(self, portfolio: str, as_of: datetime) -> PortfolioChanged | None:
         """Give the event that says what a portfolio holds as of a moment, or None."""
         body = await self._store.latest(stream_of(portfolio), PortfolioChanged.name(), as_of)
-        return None if body is None else PortfolioChanged.model_validate_json(body)
+        if body is None:
+            return None
+        event = decode(body, PortfolioChanged.name())
+        assert isinstance(event, PortfolioChanged)
+        return event
 
     async def names(self) -> list[str]:
         """Give the names of all portfolios, sorted."""
