@@ -71,7 +71,7 @@ def test_host_when_a_function_logs_says_which_and_in_which_invocation(tmp_path: 
         text=True,
     ) as process:
         assert process.stderr is not None
-        line = next(line for line in process.stderr if "nothing ingested" in line)
+        line = next(line for line in process.stderr if "no prices since" in line)
         process.terminate()
         process.stderr.read()
     assert re.search(r" shared\.ingest \[ingest_market [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\]: market: ", line)
