@@ -74,6 +74,8 @@ ROUTES = (
     Route("GET", "/api/portfolios", 5),
     Route("GET", "/api/portfolios/{name}", 5),
     Route("GET", "/api/bars/{symbol}", 5),
+    Route("GET", "/api/dead-letters", 2),
+    Route("POST", "/api/dead-letters/{id}/redrive", 2, status=404),
     Route("GET", "/api/agents", 5),
     Route("GET", "/api/agents/{name}/views/{subject}", 5),
     Route("GET", "/api/topology", 2),
@@ -100,7 +102,7 @@ class Caller:
         BenchError
             The OpenAPI document has an operation that is not in `ROUTES`, or the other way round.
         """
-        caller = cls(client, {"name": PORTFOLIO.portfolio, "event_type": "consensus.reached"})
+        caller = cls(client, {"name": PORTFOLIO.portfolio, "event_type": "consensus.reached", "id": "events:none:1"})
         document = await caller.call(GET_DOCUMENT)
         listed = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
         if apart := listed ^ {(route.method, route.template) for route in ROUTES}:
