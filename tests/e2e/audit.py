@@ -7,6 +7,7 @@ from pathlib import Path
 from shared.agents.registry import TRADE
 from shared.bus.topology import topology
 from shared.events.catalogue import EVENTS
+from shared.sweep import NAME as SWEEP
 from tests.e2e.process import read_log
 
 STORY = Counter(
@@ -65,7 +66,7 @@ def _check_readings(file: Path) -> None:
     """Each agent has taken in each event that it wants, or its message still waits; and nothing else."""
     happened = read_log(file, "SELECT id, type FROM events")
     wanted = {(event, agent) for event, kind in happened for agent in _wanting(kind)}
-    read = set[Reading](read_log(file, "SELECT event_id, agent FROM receipts"))
+    read = set[Reading](read_log(file, "SELECT event_id, agent FROM receipts WHERE agent <> ?", [SWEEP]))
     assert read - wanted == set()
     assert wanted - read - _waiting(file) == set()
 
@@ -77,7 +78,7 @@ def _wanting(kind: str) -> set[str]:
 
 def _waiting(file: Path) -> set[Reading]:
     rows = read_log(file, "SELECT message_id, subscription FROM deliveries JOIN messages USING (sequence)")
-    return {(message_id.partition(":")[0], _agent(subscription)) for message_id, subscription in rows}
+    return {(message_id.partition(":")[0].partition("~")[0], _agent(subscription)) for message_id, subscription in rows}
 
 
 def _agent(subscription: str) -> str:
