@@ -153,6 +153,8 @@ class Pump:
                 await self._receiver.renew(delivery)
         except MissingError:
             return False
+        except TransientError:
+            return True  # the next try tells whether the lock is still held
         return True
 
     async def _settle(self, delivery: Delivery, problem: Exception | None) -> None:
@@ -161,7 +163,7 @@ class Pump:
                 await self._receiver.complete(delivery)
             else:
                 await self._receiver.abandon(delivery, f"{type(problem).__name__}: {problem}")
-        except MissingError as error:
+        except (MissingError, TransientError) as error:
             logger.warning("%s; the message comes again, and its receipt answers it", error)
 
 

@@ -129,6 +129,10 @@ class Receiver(Protocol):
         ...
 
 
+class HostedBus(EventBus, Receiver, Protocol):
+    """Both sides, as a host that pumps messages itself needs them."""
+
+
 def next_attempt(message_id: str) -> str:
     """Give the message id of the next attempt; the same for the same message, so that doing it twice does no harm."""
     origin, _, attempt = message_id.rpartition(":")

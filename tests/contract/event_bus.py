@@ -1,7 +1,7 @@
 """The contract of the event bus: everything that a subscriber can tell, the same on every technology.
 
 An adapter's tests subclass it as `Test<Adapter>` and say how a bus is opened. An adapter that keeps its own time, such
-as one over a stand-in of a service, also overrides the `times` fixture and `quiet_seconds`.
+as one over a stand-in of a service, also overrides `new_times` and `quiet_seconds`.
 """
 
 from tests.contract.event_bus_concurrency import Concurrency

@@ -62,6 +62,10 @@ class EventBusBench(ABC):
     quiet_seconds = 0.02
     """How long nothing may come before a subscription counts as silent."""
 
+    def new_times(self) -> Times:
+        """Give times that nothing has moved yet."""
+        return Times()
+
     @abstractmethod
     def opened(
         self, topology: Topology, clock: Clock, seconds: Callable[[], float]
@@ -71,7 +75,7 @@ class EventBusBench(ABC):
     @pytest.fixture
     def times(self) -> Times:
         """Give the times that the test moves."""
-        return Times()
+        return self.new_times()
 
     @pytest.fixture
     async def bus(self, times: Times) -> AsyncIterator[Bus]:

@@ -202,7 +202,7 @@ class Locking(EventBusBench):
     @ORDERINGS
     @given(fates=st.lists(st.sampled_from(FATES), max_size=12))
     async def test_messages_when_met_by_any_fate_end_completed_or_dead_exactly_once(self, fates: list[str]) -> None:
-        times = Times()
+        times = self.new_times()
         async with self.opened(TOPOLOGY, times.desk, times.seconds) as bus:
             await bus.publish([a_message(name) for name in ("a", "b", "c")])
             completed = await self._meet(bus, times, [*fates, *["complete"] * 3])

@@ -43,9 +43,14 @@ class Publishing(EventBusBench):
         assert await take_id(bus, ANALYST) == "wanted"
 
     async def test_message_when_delivered_is_as_it_was_published(self, bus: Bus) -> None:
-        sent = a_message("message", attempt=2, body="{“é”: 1}".encode(), session="stream-1", correlation="story-7")
+        sent = a_message("message", attempt=2, body="{“é”: 1}".encode(), correlation="story-7")
         await bus.publish([sent])
         assert (await take(bus, ANALYST)).message == sent
+
+    async def test_message_when_its_topic_has_sessions_arrives_with_its_own(self, bus: Bus) -> None:
+        sent = a_message(topic="market", subject="market.data.received", session="stream-1", correlation="story-7")
+        await bus.publish([sent])
+        assert (await take(bus, BARS)).message == sent
 
     async def test_body_when_large_and_binary_arrives_whole(self, bus: Bus) -> None:
         body = bytes(range(256)) * 800

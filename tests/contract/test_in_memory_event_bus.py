@@ -8,9 +8,10 @@ from shared.bus.topology import Topology
 from shared.clock import Clock
 from tests.contract.event_bus import EventBusContract
 from tests.contract.event_bus_bench import Bus
+from tests.contract.event_bus_keeping import Keeping
 
 
-class TestInMemoryEventBus(EventBusContract):
+class TestInMemoryEventBus(EventBusContract, Keeping):
     @asynccontextmanager
     async def opened(self, topology: Topology, clock: Clock, seconds: Callable[[], float]) -> AsyncIterator[Bus]:
         yield InMemoryEventBus(topology, clock, seconds)

@@ -35,6 +35,7 @@ from tests.contract.event_bus_bench import (
     take_id,
 )
 from tests.contract.event_bus_concurrency import cancel
+from tests.contract.event_bus_keeping import Keeping
 from tests.contract.event_bus_sessions import in_session
 from tests.held import held
 
@@ -69,7 +70,7 @@ def rows_left(database: Database) -> dict[str, int]:
     return {table: database.read(f"SELECT count(*) FROM {table}")[0][0] for table in ("messages", "deliveries")}
 
 
-class TestSqliteEventBus(EventBusContract):
+class TestSqliteEventBus(EventBusContract, Keeping):
     @pytest.fixture(autouse=True)
     def _folders(self, tmp_path: Path) -> None:
         self.folders = (tmp_path / str(number) for number in count())
