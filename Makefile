@@ -1,5 +1,5 @@
 # Two commands matter: `make run` and `make test`. Each makes what it needs; nothing is installed outside .venv and .venv-bench.
-.PHONY: run demo check test soak bench format clean help
+.PHONY: run demo check test soak bench cosmos-conformance format clean help
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -30,6 +30,10 @@ soak: $(READY) ## what disturbs the desk, ten times over
 
 bench: $(BENCH_READY) ## measure it beside others; ARGS="trade polling" for some parts
 	@$(BENCH)/bin/python -m tests.bench $(ARGS)
+
+# Needs PyPI: the tests are in Microsoft's source distribution.
+cosmos-conformance: $(READY)
+	@$(BIN)/python -m tests.standins.cosmos.conformance
 
 format: $(READY) ## put the code into its format
 	$(BIN)/ruff check --fix .

@@ -45,7 +45,7 @@ def _known(types: str) -> str:
 _TOKEN_OR_EMPTY = r"^([A-Za-z0-9][A-Za-z0-9._:-]*)?$"
 
 After = Annotated[
-    str, Query(max_length=100, description="A cursor; empty for the beginning of the log, `latest` for its end.")
+    str, Query(max_length=1_000, description="A cursor; empty for the beginning of the log, `latest` for its end.")
 ]
 _TYPE = f"({'|'.join(map(re.escape, sorted(EVENTS)))})?"
 Types = Annotated[
@@ -109,7 +109,7 @@ async def stream_events(
     correlation: Correlation = "",
     limit: Limit = 100,
     wait: Wait = 20,
-    last_event_id: Annotated[str, Header(max_length=100, description="Goes before `after`.")] = "",
+    last_event_id: Annotated[str, Header(max_length=1_000, description="Goes before `after`.")] = "",
 ) -> Response:
     """Give one batch of events for an EventSource, which comes back with the last id for the next one."""
     field = "last-event-id" if last_event_id else "after"

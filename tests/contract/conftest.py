@@ -6,6 +6,7 @@ pytest.register_assert_rewrite(
     *(
         f"tests.contract.{suite}"
         for suite in (
+            "cosmos_bench",
             "event_bus_bench",
             "event_bus_publishing",
             "event_bus_locking",

@@ -44,12 +44,19 @@ COMMIT = Commit("consensus", REQUEST.stream, REQUEST.id, b'{"n":1}', None, OUTPU
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A desk as far as settlement knows it."""
+    """A desk as far as settlement knows it.
+
+    Attributes
+    ----------
+    counts_versions : bool
+        Whether a snapshot's etag is the number of its commits; else only its body is compared.
+    """
 
     store: EventStore
     bus: Bus
     settlement: Settlement
     clock: ManualClock
+    counts_versions: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,8 @@ async def outcome(parts: Parts) -> Outcome:
     """Let all scheduled messages come due, take everything from the bus, and say what is there."""
     parts.clock.advance(MINUTE)
     snapshot = await parts.store.snapshot(COMMIT.agent, COMMIT.stream)
+    if snapshot is not None and not parts.counts_versions:
+        snapshot = Snapshot(snapshot.body, "1")
     receipt = await parts.store.receipt(COMMIT.agent, COMMIT.stream, COMMIT.event_id)
     votes, clocks = await empty(parts.bus, VOTES), await empty(parts.bus, CLOCKS)
     return Outcome(await read_all(parts.store), snapshot, receipt, votes, clocks)
