@@ -1,0 +1,87 @@
+"""One case for every function that a message triggers: what it is sent, and what the desk knows afterwards."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from shared.agents.registry import TRADE
+from shared.events.catalogue import decode
+from shared.events.envelope import Event
+from shared.events.market import Analysis, AnalysisCompleted
+from shared.store.port import Filter
+from shared.wiring import Desk
+from tests.builders import CLOSE, DAY, a_bar, a_trade_request, an_opinion, market_data
+
+type Lookup = Callable[[Desk], Awaitable[object]]
+
+REQUEST = a_trade_request(quantity=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a function is sent, one message after another, and what to look up when it has returned.
+
+    Attributes
+    ----------
+    expected : object
+        What `known` gives then; before the first message it gives something else.
+    """
+
+    events: tuple[Event, ...]
+    known: Lookup
+    expected: object
+
+
+async def log(desk: Desk, *types: str) -> list[Event]:
+    """Give the events of some types in the desk's log, in order."""
+    return [decode(body) for body in (await desk.store.page(Filter(types=types), "", 1_000)).events]
+
+
+def _emitted(event_type: str) -> Lookup:
+    async def sources(desk: Desk) -> object:
+        return [event.source for event in await log(desk, event_type)]
+
+    return sources
+
+
+def _voter(agent: str) -> Case:
+    return Case((REQUEST,), _emitted("opinion.formed"), [agent])
+
+
+async def _view(desk: Desk) -> object:
+    body = await desk.queries.views.latest("market_analyst", "AAPL", CLOSE + DAY)
+    return None if body is None else decode(body).id
+
+
+async def _closes(desk: Desk) -> object:
+    return [bar.close for bar in await desk.queries.bars.read("AAPL", CLOSE + DAY, limit=5)]
+
+
+_ANALYSIS = AnalysisCompleted.caused_by(
+    market_data(),
+    source="market_analyst",
+    data=Analysis(
+        symbol="AAPL",
+        closed_at=CLOSE,
+        close=100.0,
+        trend="up",
+        view=0.5,
+        confidence=0.9,
+        indicators={"rsi_14": 60.0},
+        moved_by=("rsi_14",),
+    ),
+)
+_BARS = tuple(market_data(a_bar(close=100.0 + day, closed_at=CLOSE + (day - 60) * DAY)) for day in range(1, 61))
+
+CASES: dict[str, Case] = {
+    "market_analyst": _voter("market_analyst"),
+    "risk_manager": _voter("risk_manager"),
+    "sentiment_tracker": _voter("sentiment_tracker"),
+    "consensus": Case(
+        (REQUEST, *(an_opinion(REQUEST, agent=agent) for agent in TRADE.judges)),
+        _emitted("consensus.reached"),
+        ["consensus"],
+    ),
+    "projector": Case((_ANALYSIS,), _view, _ANALYSIS.id),
+    "projector_market": Case((market_data(a_bar(close=101.5)),), _closes, [101.5]),
+    "market_analyst_market": Case(_BARS, _emitted("analysis.completed"), ["market_analyst"]),
+}

@@ -1,0 +1,203 @@
+"""The deployment package: it is enough, it is no more than that, and nothing in it hides anything else."""
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import distribution, packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.functions.package import ROOT, core_tools_keep, installed, kept_at_home, link, requirements, shipped, tops
+from tests.functions.worker import Indexed
+
+RUNTIME = "azure-functions-runtime"
+OWN_NAMES = {"function_app", "functions", "shared"}
+PLATFORM = {"azure_functions_runtime", "azure_functions_worker", "proxy_worker", "google", "grpc"}
+"""What Azure's worker puts on `sys.path` beside the app."""
+
+RECORDING = ("shared/market/recorded.py", "bokeh_sampledata")
+"""The embedded desk's feed: its data is not deployed, and a desk with Alpaca's keys never imports it."""
+
+LOCAL = (
+    ".env",
+    ".finagent/recorded.sqlite",
+    ".git/config",
+    ".hypothesis/unicode_data/x",
+    ".venv/lib/python3.13/site-packages/numpy/__init__.py",
+    "docs/operations.md",
+    "finagent.egg-info/PKG-INFO",
+    "functions/api/__pycache__/application.cpython-313.pyc",
+    "infra/main.bicep",
+    "infra/modules/functions.bicep",
+    "local.settings.json",
+    "local/cli.py",
+    "node_modules/vega/index.js",
+    "requirements-dev.txt",
+    "shared/__pycache__/wiring.cpython-313.pyc",
+    "tests/functions/worker.py",
+    "tools/train_sentiment.py",
+    "web/node_modules/vega/index.js",
+)
+
+INDEX = """
+import asyncio, json, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+from tests.functions import worker
+from tests.functions.host_message import http
+async def run():
+    found = {function.name: function for function in await worker.index(Path(sys.argv[1]))}
+    answer = await worker.invoke(found["api"], *http("GET", "https://desk.example/api/topology"))
+    unwanted = {"local", "bokeh_sampledata", "pytest"} & sys.modules.keys()
+    return [sorted(found), sorted(unwanted), answer.problem or answer.returned.http.status_code]
+print(json.dumps(asyncio.run(run())))
+"""
+IMPORT = """
+import importlib, sys
+sys.path[:0] = sys.argv[2:]
+for path in sys.stdin.read().split():
+    importlib.import_module(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+print(sorted({"local", "tests", "azure_functions_runtime"} & sys.modules.keys()))
+"""
+
+
+@pytest.fixture(scope="module")
+def files() -> list[str]:
+    """Give the files that are deployed."""
+    return shipped()
+
+
+@pytest.fixture(scope="module")
+def app(files: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with what is deployed and nothing else."""
+    folder = tmp_path_factory.mktemp("app")
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with what pip installs for requirements.txt and nothing else, as links."""
+    return link(tops(installed(requirements("requirements.txt")).values()), tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with Microsoft's worker and with what tests send it."""
+    senders = [f"tests/functions/{name}.py" for name in ("worker", "protos", "host_message")]
+    paths = tops([distribution(RUNTIME)]) | {name: ROOT / name for name in senders}
+    return link(paths, tmp_path_factory.mktemp("platform"))
+
+
+def run(code: str, app: Path, *paths: Path, given: str = "") -> str:
+    """Run code in a Python that sees its standard library and some folders, on a deployed desk's settings."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", code, str(app), str(app), *map(str, paths)],
+        input=given,
+        env={"FINAGENT_DATA": str(app / "data"), "ALPACA_API_KEY": "key", "ALPACA_SECRET_KEY": "secret"},
+        cwd=app,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+def test_package_when_it_is_deployed_is_indexed_and_answers(
+    functions: dict[str, Indexed], app: Path, site: Path, platform: Path
+) -> None:
+    names, unwanted, status = json.loads(run(INDEX, app, site, platform))
+    assert names == sorted(functions)
+    assert unwanted == []
+    assert status == "200"
+
+
+def test_package_when_each_module_is_imported_needs_only_its_requirements(
+    app: Path, site: Path, files: list[str]
+) -> None:
+    modules = "\n".join(name for name in files if name.endswith(".py"))
+    assert run(IMPORT, app, site, given=modules) == "[]"
+
+
+def test_package_when_a_function_imports_late_still_has_it(files: list[str]) -> None:
+    deployed = set(files)
+    known = {
+        name.removesuffix(".py").replace("/", ".")
+        for name in tops(installed(requirements("requirements.txt")).values())
+    }
+    missing = {
+        (file, module)
+        for file in files
+        if file.endswith(".py")
+        for module in _imports(ROOT / file)
+        if module.partition(".")[0] not in sys.stdlib_module_names
+        and not any(f"{module}.".startswith(f"{name}.") for name in known)
+        and not {f"{module.replace('.', '/')}{end}" for end in (".py", "/__init__.py")} & deployed
+    }
+    assert {(file, module.partition(".")[0]) for file, module in missing} == {RECORDING}
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None
+            assert node.level == 0
+            yield node.module
+
+
+def test_package_when_the_working_copy_is_in_use_holds_the_app_alone(files: list[str]) -> None:
+    assert {name for name in files if not name.startswith(("functions/", "shared/"))} == {
+        "function_app.py",
+        "host.json",
+        "infra/topology.json",
+        "requirements.txt",
+    }
+
+
+@pytest.mark.parametrize("folder", ["functions", "shared"])
+def test_package_when_code_rests_on_data_holds_that_too(files: list[str], folder: str) -> None:
+    present = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*") if path.is_file()}
+    assert {name for name in present if not name.endswith(".pyc")} == {
+        name for name in files if name.startswith(f"{folder}/")
+    }
+
+
+@pytest.mark.parametrize("path", LOCAL)
+def test_funcignore_when_something_is_local_keeps_it_at_home(path: str) -> None:
+    assert kept_at_home().match_file(path)
+    assert core_tools_keep(path)
+
+
+def test_funcignore_when_core_tools_read_it_leaves_the_same(files: list[str]) -> None:
+    assert [name for name in files if core_tools_keep(name)] == []
+
+
+def test_requirements_when_they_are_for_development_stay_at_home() -> None:
+    deployed = installed(requirements("requirements.txt"))
+    developed = {canonicalize_name(each.name) for each in requirements("requirements-dev.txt")}
+    assert developed & deployed.keys() == set()
+    assert RUNTIME in developed, "deployed, it would hide the platform's own"
+
+
+def test_names_when_distributions_and_the_platform_have_theirs_hide_none(files: list[str]) -> None:
+    distributions = installed([*requirements("requirements.txt"), Requirement(RUNTIME)]).values()
+    theirs = {name.partition("/")[0].removesuffix(".py") for name in tops(distributions)}
+    ours = {name.partition("/")[0].removesuffix(".py") for name in files if name.endswith(".py")}
+    assert ours == OWN_NAMES
+    assert ours & (theirs | PLATFORM | sys.stdlib_module_names) == set()
+
+
+@pytest.mark.parametrize("name", ["function_app", "functions", "shared", "local", "tests", "tools", "web"])
+def test_name_when_development_installs_more_is_still_ours(name: str) -> None:
+    assert set(packages_distributions().get(name, ())) <= {"finagent"}
