@@ -55,6 +55,7 @@ def run(
     console = logging.StreamHandler()
     console.addFilter(InvocationFilter())
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=[console])
+    logging.getLogger("azure").setLevel(logging.WARNING)  # its packages tell of every link and request
     for noisy in ("uvicorn", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     with _complaints():
@@ -148,8 +149,14 @@ def rebuild(as_json: Json = False) -> None:
         current = desk()
         if not as_json:
             typer.echo("Rebuilding. If this is stopped half-way, run it again before a host: it starts anew.", err=True)
-        count = asyncio.run(current.projector.rebuild())
-        current.close()
+
+        async def rebuilt() -> int:
+            try:
+                return await current.projector.rebuild()
+            finally:
+                await current.close()
+
+        count = asyncio.run(rebuilt())
         _print({"events": count}) if as_json else typer.echo(f"Read models rebuilt from {count} events.")
 
 

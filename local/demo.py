@@ -17,7 +17,7 @@ from shared.settings import Settings
 
 START = "2008-09-11"
 DAYS = 6
-_SETTINGS = ("FINAGENT_", "ALPACA_", "AzureFunctionsJobHost")
+_SETTINGS = ("FINAGENT_", "ALPACA_", "SERVICEBUS", "COSMOS_", "AzureFunctionsJobHost")
 HOLDINGS = {
     "cash": 20_000,
     "positions": [{"symbol": "IBM", "quantity": 400}, {"symbol": "MSFT", "quantity": 1_200}],

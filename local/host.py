@@ -13,6 +13,8 @@ from local.pump import Pump
 from local.registration import Registered, registrations
 from local.timer import Timer
 from local.timer_log import TimerLog
+from shared.errors import FinAgentError
+from shared.sqlite import Database
 from shared.wiring import Desk, desk
 
 logger = logging.getLogger(__name__)
@@ -42,7 +44,9 @@ class Host:
         self.functions = registrations(app, settings)
         lock_seconds = self.desk.queries.topology.lock_seconds
         self._pumps = [Pump(each, self.desk.bus, self.options, lock_seconds) for each in self._of("serviceBusTrigger")]
-        log, timeout = TimerLog(self.desk.database), self.options.function_timeout_seconds
+        # A desk that lives in Azure has what is this host's own in a file here.
+        self._file = self.desk.database or Database(self.desk.settings.data / "host.sqlite", ())
+        log, timeout = TimerLog(self._file), self.options.function_timeout_seconds
         self._timers = [Timer(each, log, timeout) for each in self._of("timerTrigger")]
         self._server = web.server(self._of("httpTrigger"), self.options.route_prefix, DRAIN_SECONDS)
 
@@ -73,7 +77,8 @@ class Host:
     async def _open(self) -> None:
         """Return when requests are answered and the agents know what happened while no host ran."""
         await self._server.answering.wait()
-        with suppress(TimeoutError):
+        # Who may not count messages cannot wait for the last.
+        with suppress(TimeoutError, FinAgentError):
             async with asyncio.timeout(OPENING_SECONDS):
                 for timer in self._timers:
                     await timer.caught_up.wait()
@@ -92,7 +97,8 @@ class Host:
                 await asyncio.gather(*(pump.drain() for pump in self._pumps))
         except TimeoutError:
             logger.warning("stopped with invocations under way; their messages come again")
-        self.desk.close()
+        await self.desk.close()
+        self._file.close()
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
                 raise outcome

@@ -15,6 +15,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from shared.errors import InvalidError
@@ -103,6 +104,39 @@ class Settings(BaseModel):
         description="Address of Alpaca's paper-trading API, if not the usual one.",
     )
 
+    servicebus: SecretStr | None = Field(
+        None,
+        alias="SERVICEBUS",
+        description="Connection string of a Service Bus namespace: with Cosmos DB the desk lives there, not in a file.",
+    )
+    servicebus_namespace: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9.-]+$",
+        alias="SERVICEBUS__fullyQualifiedNamespace",
+        description="Its host name, where an identity opens it instead.",
+    )
+    servicebus_administration_url: str | None = Field(
+        None,
+        pattern=_URL,
+        alias="SERVICEBUS_ADMINISTRATION_URL",
+        description="Where its messages are counted, if not there, as with an emulator.",
+    )
+    cosmos_endpoint: str | None = Field(
+        None, pattern=_URL, alias="COSMOS_ENDPOINT", description="Address of the Cosmos DB account; see SERVICEBUS."
+    )
+    cosmos_key: SecretStr | None = Field(
+        None, alias="COSMOS_KEY", description="Its key; without one an identity opens it."
+    )
+    cosmos_database: str = Field(
+        "finagent", pattern=r"^[A-Za-z0-9_-]+$", alias="COSMOS_DATABASE", description="The database in it."
+    )
+
+    @model_validator(mode="after")
+    def _azure_is_whole(self) -> Self:
+        if (self.servicebus_connection is None) != (self.cosmos_endpoint is None):
+            raise ValueError("SERVICEBUS and COSMOS_ENDPOINT go together")
+        return self
+
     @field_validator("alpaca_secret_key")
     @classmethod
     def _keys_come_together(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
@@ -133,6 +167,11 @@ class Settings(BaseModel):
         return self.alpaca_api_key is not None
 
     @property
+    def servicebus_connection(self) -> str | None:
+        """What opens Service Bus: a connection string, or a host name for an identity; None without Azure."""
+        return self.servicebus.get_secret_value() if self.servicebus else self.servicebus_namespace
+
+    @property
     def feed_start(self) -> datetime:
         """Where the recorded feed starts: New York's opening of the day's session, in UTC at winter time."""
         return datetime(self.start.year, self.start.month, self.start.day, 14, 30, tzinfo=UTC)
@@ -146,6 +185,8 @@ class Settings(BaseModel):
 def _say(error: ValidationError) -> str:
     problems: dict[str, str] = {}
     for problem in error.errors():
-        # A default that is refused goes by its field's name, and a list by each of its parts.
-        problems.setdefault(str(problem["loc"][0]).upper(), problem["msg"].removeprefix("Value error, "))
+        # A default that is refused goes by its field's name, a list by each of its parts, and a pair by its first.
+        name = str(problem["loc"][0]) if problem["loc"] else "SERVICEBUS"
+        field = Settings.model_fields.get(name)
+        problems.setdefault((field and field.alias) or name, problem["msg"].removeprefix("Value error, "))
     return "; ".join(f"{name}: {message}" for name, message in problems.items())

@@ -1,9 +1,10 @@
 """The composition root: the only place that names adapters. Everything is built at first use, nothing at import."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
+from typing import Any
 
 from shared.agents import market_analyst, risk_manager, sentiment_tracker
 from shared.agents.market_analyst import AnalystDeps, AnalystState
@@ -12,26 +13,22 @@ from shared.agents.registry import STATES, handlers
 from shared.agents.risk_manager import RiskDeps, RiskLimits
 from shared.agents.sentiment_tracker import SentimentDeps, SentimentState
 from shared.agents.step import CONSENSUS, StepDeps
-from shared.bus import sqlite as sqlite_bus
-from shared.bus.sqlite import SqliteEventBus
+from shared.bus.port import HostedBus
 from shared.bus.topology import topology
-from shared.clock import Clock, FeedClock, WallClock
+from shared.clock import Clock
+from shared.engine import azure, embedded
 from shared.errors import InvalidError
 from shared.ingest import Ingest
 from shared.market.port import MarketSource
-from shared.projections import sqlite as sqlite_projections
 from shared.projections.bar import BarHistory
 from shared.projections.portfolio import Portfolios
 from shared.projections.projector import Projector
-from shared.projections.sqlite import SqliteProjectionStore
 from shared.projections.view import Views
 from shared.queries import Queries
 from shared.runtime import Role, Runtime
 from shared.settings import Settings
-from shared.settlement.sqlite import SqliteSettlement
 from shared.sqlite import Database
-from shared.store import sqlite as sqlite_store
-from shared.store.sqlite import SqliteEventStore
+from shared.store.port import EventStore
 from shared.sweep import Sweep
 from shared.watchlist import Watchlist
 
@@ -42,23 +39,25 @@ class Desk:
 
     Attributes
     ----------
+    database : Database or None
+        The file that it lives in; None where it lives in Azure.
     close : callable
-        Lets go of what it holds open; called once, when the host stops.
+        Lets go of what it holds open; awaited once, when the host stops.
     """
 
     settings: Settings
     clock: Clock
     watchlist: Watchlist
-    store: SqliteEventStore
-    bus: SqliteEventBus
+    store: EventStore
+    bus: HostedBus
     runtime: Runtime
     projector: Projector
     ingest: Ingest
     sweep: Sweep
     portfolios: Portfolios
     queries: Queries
-    database: Database
-    close: Callable[[], None] = field(repr=False)
+    database: Database | None
+    close: Callable[[], Coroutine[Any, Any, None]] = field(repr=False)
 
 
 @cache
@@ -74,13 +73,11 @@ def desk() -> Desk:
 
 
 def build(settings: Settings) -> Desk:
-    """Put together an embedded desk on the file that the settings name."""
-    database = Database(settings.file, (sqlite_store.SCHEMA, sqlite_bus.SCHEMA, sqlite_projections.SCHEMA))
-    store = SqliteEventStore(database)
-    opened_at = _opening(settings, store)
-    clock: Clock = WallClock() if settings.is_live else FeedClock(opened_at, settings.speed)
-    bus = SqliteEventBus(database, topology(), clock)
-    projections = SqliteProjectionStore(database)
+    """Put together a desk: in Azure where the settings name a namespace and an account there, else on one file."""
+    source = _source(settings)  # before anything is opened: it may refuse the settings
+    connection, endpoint = settings.servicebus_connection, settings.cosmos_endpoint
+    engine = azure(settings, connection, endpoint) if connection and endpoint else embedded(settings)
+    store, bus, clock, projections = engine.store, engine.bus, engine.clock, engine.projections
     bars, portfolios = BarHistory(projections, settings.interval), Portfolios(projections, store)
     watchlist = Watchlist(settings.symbols)
     step_deps = StepDeps(pace=clock.pace, patience_seconds=settings.deadline_seconds)
@@ -91,16 +88,16 @@ def build(settings: Settings) -> Desk:
         CONSENSUS: step_deps,
     }
     roles = {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}
-    runtime = Runtime(store, bus, SqliteSettlement(database, store, bus), clock, roles)
+    runtime = Runtime(store, bus, engine.settlement, clock, roles)
     ingest = Ingest(
-        source=_source(settings),
+        source=source,
         clock=clock,
         emit=runtime.emit,
         store=store,
         bars=bars,
         watchlist=watchlist,
         interval=settings.interval,
-        opened_at=opened_at,
+        opened_at=engine.opened_at,
         lookback=timedelta(days=settings.lookback_days),
     )
     feed = "alpaca" if settings.is_live else "recorded"
@@ -117,21 +114,16 @@ def build(settings: Settings) -> Desk:
         sweep=Sweep(store, bus, clock, runtime, topology(), step_deps, frozenset(roles)),
         portfolios=portfolios,
         queries=queries,
-        database=database,
-        close=database.close,
+        database=engine.database,
+        close=engine.close,
     )
 
 
-def _opening(settings: Settings, store: SqliteEventStore) -> datetime:
-    """The desk time at which this desk opens: now when live, else where the recorded feed starts or was left."""
-    if settings.is_live:
-        return WallClock().now()
-    return max(settings.feed_start, store.last_time() or settings.feed_start)
-
-
 def _recording(settings: Settings) -> MarketSource:
-    from shared.market import recorded  # a deployed desk does not ship the recording
+    from shared.market import recorded
 
+    if not recorded.is_installed():
+        raise InvalidError("ALPACA_API_KEY: without it a desk plays the recording, which is not installed here")
     unknown = [symbol for symbol in settings.symbols if symbol not in recorded.SYMBOLS]
     if unknown:
         raise InvalidError(

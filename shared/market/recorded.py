@@ -20,6 +20,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from itertools import chain
 from math import prod
 from pathlib import Path
@@ -48,6 +49,11 @@ SPLITS = {
     "MSFT": ((date(2003, 2, 18), 2),),
 }
 """First day in new shares, and new shares per old one. `adj_close` knows those of 2014 too (Google's: its class C)."""
+
+
+def is_installed() -> bool:
+    """Whether the recording is here; a deployed desk does not ship it."""
+    return find_spec("bokeh_sampledata") is not None
 
 
 class RecordedMarketSource:

@@ -49,7 +49,7 @@ class DeskProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self.runs:
             self.kill()
 
     def start(self) -> None:
@@ -91,6 +91,11 @@ class DeskProcess:
         return code
 
     @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         """Its process id."""
         assert self._process is not None
@@ -122,7 +127,11 @@ def read_log(file: Path, sql: str, parameters: Sequence[object] = ()) -> list[tu
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
     """Give an environment without the tester's own settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FINAGENT_", "ALPACA_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("FINAGENT_", "ALPACA_", "SERVICEBUS", "COSMOS_"))
+    }
     return {**kept, "FINAGENT_DATA": str(folder), "PYTHONPATH": str(ROOT), **settings}
 
 

@@ -1,5 +1,6 @@
 """The HTTP function as the Functions worker calls it: an HttpRequest in, an HttpResponse out, no server between."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -36,7 +37,7 @@ def own_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     desk.cache_clear()
     yield
     if desk.cache_info().currsize:
-        desk().close()
+        asyncio.run(desk().close())
     desk.cache_clear()
 
 

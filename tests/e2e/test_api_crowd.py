@@ -11,6 +11,7 @@ import pytest
 
 from functions import api
 from local.registration import Registered, registrations
+from shared.store.sqlite import SqliteEventStore
 from shared.wiring import desk
 from tests.builders import a_headline, a_portfolio
 
@@ -34,10 +35,16 @@ def statements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list
     monkeypatch.setenv("FINAGENT_DATA", str(tmp_path))
     desk.cache_clear()
     seen: list[str] = []
-    desk().store._database._reader.set_trace_callback(seen.append)
+    _store()._database._reader.set_trace_callback(seen.append)
     yield seen
-    desk().close()
+    asyncio.run(desk().close())
     desk.cache_clear()
+
+
+def _store() -> SqliteEventStore:
+    store = desk().store
+    assert isinstance(store, SqliteEventStore)
+    return store
 
 
 async def _poll(function: Registered, query: str) -> list[str]:
@@ -53,7 +60,7 @@ async def _polling(function: Registered, queries: list[str]) -> AsyncIterator[li
     polls = [asyncio.create_task(_poll(function, query)) for query in queries]
     for _ in range(10):
         await asyncio.sleep(0)
-    assert sum(map(len, desk().store._waiting.values())) == len(polls)
+    assert sum(map(len, _store()._waiting.values())) == len(polls)
     yield polls
     for poll in polls:
         poll.cancel()
@@ -97,4 +104,4 @@ async def test_long_poll_when_what_came_meanwhile_was_not_wanted_goes_on_after_i
 async def test_long_poll_when_it_is_given_up_is_forgotten(function: Registered) -> None:
     async with _polling(function, ["stream=portfolio-gone", "stream=portfolio-gone", "types=news.received"]):
         pass
-    assert desk().store._waiting == {}
+    assert _store()._waiting == {}

@@ -27,7 +27,7 @@ async def give_up(folder: Path, request: TradeRequested) -> None:
     await desk.bus.publish([message_for(request)])
     for _ in range(topology().max_delivery_count):
         await desk.bus.abandon(await desk.bus.receive(RISK), "RuntimeError: boom")
-    desk.close()
+    await desk.close()
 
 
 @pytest.fixture

@@ -179,7 +179,11 @@ def test_demo_when_this_machine_has_settings_of_its_own_takes_none(monkeypatch: 
         monkeypatch.setenv(name, "mine")
     given = demo.environment("folder")
     assert given["FINAGENT_DATA"] == "folder"
-    ours = {name: value for name, value in given.items() if name.startswith(("FINAGENT_", "ALPACA_"))}
+    ours = {
+        name: value
+        for name, value in given.items()
+        if name.startswith(("FINAGENT_", "ALPACA_", "SERVICEBUS", "COSMOS_"))
+    }
     # Each is there and empty, so that local.settings.json cannot set it either.
     assert set(ours) == {field.alias for field in Settings.model_fields.values()} | {"FINAGENT_TICK"}
     assert {value for name, value in ours.items() if name != "FINAGENT_DATA"} == {""}

@@ -37,7 +37,7 @@ def test_host_when_the_port_is_taken_says_so(tmp_path: Path) -> None:
 
 def test_host_when_settings_are_malformed_names_all_of_them(tmp_path: Path) -> None:
     refused = finagent(
-        tmp_path, "run", FINAGENT_SPEED="fast", FINAGENT_START="yesterday", ALPACA_API_KEY="secret-value"
+        tmp_path, "run", "--port", "0", FINAGENT_SPEED="fast", FINAGENT_START="yesterday", ALPACA_API_KEY="secret-value"
     )
     assert refused.returncode == 2
     assert "FINAGENT_SPEED" in refused.stderr

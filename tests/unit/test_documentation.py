@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_readme_when_compared_with_the_settings_lists_each_with_its_default_and_meaning() -> None:
-    rows = re.findall(r"^\| `([A-Z0-9_]+)` \| (?:`(.*?)`)? ?\| (.*?) \|$", (ROOT / "README.md").read_text(), re.M)
+    rows = re.findall(r"^\| `([A-Za-z0-9_]+)` \| (?:`(.*?)`)? ?\| (.*?) \|$", (ROOT / "README.md").read_text(), re.M)
     listed = {name: (default, meaning) for name, default, meaning in rows}
     assert listed.pop("FINAGENT_TICK")[0] == "* * * * * *"
     assert listed == {

@@ -18,6 +18,8 @@ from shared.errors import InvalidError
 from shared.events.market import Bar, Interval
 from shared.market.port import MarketSource
 from shared.market.recorded import FIRST_DAY, LAST_DAY, SPLITS, SYMBOLS, RecordedMarketSource
+from shared.settings import Settings
+from shared.wiring import build
 
 NEW_YORK = ZoneInfo("America/New_York")
 BEFORE = datetime(1999, 1, 1, tzinfo=UTC)
@@ -297,3 +299,11 @@ async def test_news_when_there_is_no_file_is_refused(tmp_path: Path) -> None:
 
 async def test_portfolio_when_recorded_is_none(source: MarketSource) -> None:
     assert await source.portfolio() is None
+
+
+def test_desk_when_the_recording_is_not_installed_says_which_setting_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "bokeh_sampledata", None)
+    with pytest.raises(InvalidError, match=r"^ALPACA_API_KEY: .* not installed here"):
+        build(Settings.from_env({"FINAGENT_DATA": str(tmp_path)}))

@@ -42,7 +42,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     settings = {"FINAGENT_DATA": str(tmp_path), "FINAGENT_SPEED": "3600", "FINAGENT_DEADLINE_SECONDS": "6"}
     built = build(Settings.from_env(settings))
     yield built
-    built.close()
+    await built.close()
 
 
 @asynccontextmanager

@@ -24,6 +24,10 @@ MALFORMED = {
     "ALPACA_FEED": ["IEX", "yahoo"],
     "ALPACA_DATA_URL": ["data.alpaca.markets", "ftp://data", "http://"],
     "ALPACA_TRADING_URL": ["paper", "https://with space"],
+    "SERVICEBUS__fullyQualifiedNamespace": ["https://desk.servicebus.windows.net", "a b"],
+    "SERVICEBUS_ADMINISTRATION_URL": ["localhost:5300"],
+    "COSMOS_ENDPOINT": ["desk.documents.azure.com", "AccountEndpoint=x"],
+    "COSMOS_DATABASE": ["a/b", "a b"],
 }
 VALID = {
     "FINAGENT_DATA": "/tmp/desk",
@@ -38,6 +42,12 @@ VALID = {
     "ALPACA_FEED": "sip",
     "ALPACA_DATA_URL": "http://127.0.0.1:9/v2",
     "ALPACA_TRADING_URL": "https://paper.example",
+    "SERVICEBUS": f"Endpoint=sb://desk.servicebus.windows.net/;SharedAccessKeyName=desk;SharedAccessKey={SECRET}",
+    "SERVICEBUS__fullyQualifiedNamespace": "desk.servicebus.windows.net",
+    "SERVICEBUS_ADMINISTRATION_URL": "http://127.0.0.1:5300",
+    "COSMOS_ENDPOINT": "https://desk.documents.azure.com:443/",
+    "COSMOS_KEY": SECRET,
+    "COSMOS_DATABASE": "desk",
     **KEYS,
 }
 
@@ -99,6 +109,24 @@ def test_variables_when_several_are_malformed_are_all_named_at_once() -> None:
     assert named == {*MALFORMED, "ALPACA_SECRET_KEY"}
 
 
+@pytest.mark.parametrize("name", ["SERVICEBUS", "SERVICEBUS__fullyQualifiedNamespace", "COSMOS_ENDPOINT"])
+def test_azure_when_only_half_of_it_is_given_is_refused(name: str) -> None:
+    assert "SERVICEBUS and COSMOS_ENDPOINT go together" in str(refusal({name: VALID[name]}))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([], None),
+        (["SERVICEBUS__fullyQualifiedNamespace"], "desk.servicebus.windows.net"),
+        (["SERVICEBUS", "SERVICEBUS__fullyQualifiedNamespace"], VALID["SERVICEBUS"]),
+    ],
+)
+def test_service_bus_when_opened_is_by_its_key_or_an_identity(names: list[str], expected: str | None) -> None:
+    settings = Settings.from_env({name: VALID[name] for name in (*names, "COSMOS_ENDPOINT") if names})
+    assert settings.servicebus_connection == expected
+
+
 @pytest.mark.parametrize("name", KEYS)
 def test_key_when_it_comes_alone_is_refused(name: str) -> None:
     assert "ALPACA_API_KEY and ALPACA_SECRET_KEY go together" in str(refusal({name: SECRET}))
@@ -110,7 +138,7 @@ def test_key_when_it_comes_alone_is_refused(name: str) -> None:
         {"ALPACA_API_KEY": SECRET},
         {"ALPACA_SECRET_KEY": SECRET},
         {**KEYS, "FINAGENT_SPEED": "0"},
-        *({name: SECRET} for name in MALFORMED),
+        *({name: f"{SECRET} /"} for name in MALFORMED),
     ],
     ids=lambda environment: "+".join(environment),
 )
@@ -121,7 +149,7 @@ def test_refusal_when_printed_with_its_causes_leaks_no_value(environment: dict[s
 
 
 def test_settings_when_printed_show_no_secret() -> None:
-    settings = Settings.from_env(KEYS)
+    settings = Settings.from_env(VALID)
     assert SECRET not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
 
 

@@ -1,0 +1,107 @@
+"""What a desk stands on: one file on one machine, or Service Bus and Cosmos DB. Part of the composition root."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.bus.port import HostedBus
+from shared.bus.topology import topology
+from shared.clock import Clock, FeedClock, WallClock
+from shared.projections.port import ProjectionStore
+from shared.settings import Settings
+from shared.settlement.port import Settlement
+from shared.sqlite import Database
+from shared.store.port import EventStore
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A desk's clock and adapters.
+
+    Attributes
+    ----------
+    opened_at : datetime
+        The desk time at which the desk opens: now when live, else where the recorded feed starts or was left.
+    database : Database or None
+        The file that it lives in; None where it lives in Azure.
+    close : callable
+        Lets go of what is held open.
+    """
+
+    opened_at: datetime
+    clock: Clock
+    store: EventStore
+    bus: HostedBus
+    settlement: Settlement
+    projections: ProjectionStore
+    database: Database | None
+    close: Callable[[], Coroutine[Any, Any, None]]
+
+
+def embedded(settings: Settings) -> Engine:
+    """Give an engine on the file that the settings name."""
+    from shared.bus import sqlite as bus_module
+    from shared.projections import sqlite as projections_module
+    from shared.settlement.sqlite import SqliteSettlement
+    from shared.store import sqlite as store_module
+
+    database = Database(settings.file, (store_module.SCHEMA, bus_module.SCHEMA, projections_module.SCHEMA))
+    store = store_module.SqliteEventStore(database)
+    opened_at = _start(settings)
+    if not settings.is_live:
+        opened_at = max(opened_at, store.last_time() or opened_at)
+    clock = _clock(settings, opened_at)
+    bus = bus_module.SqliteEventBus(database, topology(), clock)
+
+    async def close() -> None:
+        database.close()
+
+    return Engine(
+        opened_at=opened_at,
+        clock=clock,
+        store=store,
+        bus=bus,
+        settlement=SqliteSettlement(database, store, bus),
+        projections=projections_module.SqliteProjectionStore(database),
+        database=database,
+        close=close,
+    )
+
+
+def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
+    """Give an engine on a Service Bus namespace and a Cosmos DB account, by key or by identity."""
+    from shared.bus.service_bus import ServiceBusEventBus
+    from shared.projections.cosmos import CosmosProjectionStore
+    from shared.settlement.stepwise import StepwiseSettlement
+    from shared.store.cosmos import CosmosEventStore
+    from shared.store.cosmos_account import CosmosAccount
+
+    key = settings.cosmos_key.get_secret_value() if settings.cosmos_key else None
+    account = CosmosAccount(endpoint, key, settings.cosmos_database)
+    clock = _clock(settings, _start(settings))
+    store = CosmosEventStore(account)
+    bus = ServiceBusEventBus(connection, topology(), clock, administration_url=settings.servicebus_administration_url)
+
+    async def close() -> None:
+        await bus.close()
+        await account.close()
+
+    return Engine(
+        opened_at=_start(settings),
+        clock=clock,
+        store=store,
+        bus=bus,
+        settlement=StepwiseSettlement(store, bus),
+        projections=CosmosProjectionStore(account),
+        database=None,
+        close=close,
+    )
+
+
+def _start(settings: Settings) -> datetime:
+    return WallClock().now() if settings.is_live else settings.feed_start
+
+
+def _clock(settings: Settings, opened_at: datetime) -> Clock:
+    return WallClock() if settings.is_live else FeedClock(opened_at, settings.speed)
