@@ -5,7 +5,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import azure.functions as func
-from croniter import croniter
+from croniter import CroniterError, croniter
 
 from local.invocation import invocation
 from local.registration import Registered
@@ -47,6 +47,10 @@ class Timer:
         fields = self._schedule.split()
         if len(fields) != 6 or not croniter.is_valid(self._schedule, second_at_beginning=True):  # noqa: PLR2004
             raise InvalidError(f"{function.name}: {self._schedule!r} is not an NCRONTAB schedule of six fields")
+        try:
+            next_time(self._schedule, _now())
+        except CroniterError as error:
+            raise InvalidError(f"{function.name}: {self._schedule!r} names no time that ever comes") from error
 
     async def run(self) -> None:
         """Invoke the function at its times until cancelled; a run that takes too long delays the next."""

@@ -5,6 +5,7 @@ a message without invoking the function. The log knows better. The sweep reads i
 wants an event and has no receipt for it after a while is sent it again, alone.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,11 +15,11 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.agents.own_state import OwnState
 from shared.agents.registry import STEPS
-from shared.agents.step import CONSENSUS, Rounds, Step, StepDeps
+from shared.agents.step import CONSENSUS, Round, Rounds, Step, StepDeps
 from shared.bus.port import DeadLetter, EventBus, Message, message_for
 from shared.bus.topology import Topology, agent_of
 from shared.clock import Clock, after
-from shared.errors import ConflictError, InvalidError
+from shared.errors import ConflictError, InvalidError, TransientError
 from shared.events.catalogue import decode
 from shared.events.envelope import Event, UtcTime, derive_id
 from shared.events.step import StepFailed
@@ -34,6 +35,8 @@ LONGEST_BACKLOG_SECONDS = 3_600.0
 """Wall seconds after which an event counts as lost even though its subscription has messages waiting."""
 TRIES = 3
 PAGE = 200
+MOST_PAGES = 100
+"""How much of the log is read in one go: what is left is read in the next."""
 ROUND = ""
 """In the place of an agent: the round that began with the event is to be closed."""
 MOST_PENDING = 2_000
@@ -92,17 +95,18 @@ class Sweep:
 
     async def tick(self) -> int:
         """Sweep once, and give the number of messages that were sent again."""
-        await self._tell_of_dead_letters()
         own = OwnState[SweepState](self.store, NAME, SweepState)
         state, etag = await own.load(STREAM)
         now = self.clock.now()
-        cursor, found, failed = await self._read_on(state.cursor, MOST_PENDING - len(state.pending), now)
+        room = MOST_PENDING - sum(each.due > now for each in state.pending)
+        cursor, found, failed = await self._read_on(state.cursor, room, now)
         pending = [each for each in (*state.pending, *found) if (each.event, each.agent) not in failed]
         waiting, sent = await self._look_again(pending, now)
         swept = SweepState(cursor=cursor, pending=tuple(waiting))
         if swept != state:
             tick = derive_id(NAME, etag or "", now.isoformat())
             await self._commit(Commit(NAME, STREAM, tick, own.dump(STREAM, swept), etag, ()))
+        await self._tell_of_dead_letters()
         return sent
 
     async def _commit(self, commit: Commit) -> None:
@@ -114,21 +118,31 @@ class Sweep:
     async def _tell_of_dead_letters(self) -> None:
         for letter in await self.bus.dead_letters():
             name = f"{letter.subscription} {letter.message.message_id}"
-            if name not in self._told:
+            if name in self._told:
+                continue
+            self._told.add(name)
+            try:
                 await self.runtime.fail(_of_letter(letter), agent_of(letter.subscription), letter.reason)
-                self._told.add(name)
+            except TransientError:
+                self._told.discard(name)
+                raise
+            except Exception:  # whatever is odd about one letter, the others are told of
+                logger.exception("the dead letter %s cannot be told of", name)
 
     async def _read_on(self, cursor: str, most: int, now: datetime) -> tuple[str, list[Pending], set[tuple[str, str]]]:
         if not cursor:
             # What lies in a log that was never swept is history, not work.
             return await self.store.end(), [], set()
         found, failed = list[Pending](), set[tuple[str, str]]()
-        while len(found) < most:
+        for _ in range(MOST_PAGES):
+            if len(found) >= most:
+                break
             page = await self.store.page(Filter(), cursor, PAGE)
             cursor = page.cursor
             if not page.events:
                 break
             for event in _readable(page.events):
+                await asyncio.sleep(0)  # where nothing has to be waited for, others would
                 found += await self._expected(event, now)
                 if isinstance(event, StepFailed) and event.causationid:
                     failed.add((event.causationid, event.data.agent))
@@ -142,14 +156,22 @@ class Sweep:
             for agent in sorted(wanting)
             if await self.store.receipt(agent, event.stream, event.id) is None
         ]
-        if (step := _step_of(event)) is not None:
+        if (step := _step_of(event)) is not None and not await self._is_closed(event):
             closing = after(self.clock, step.deadline_of(event, self.step_deps), PATIENCE_SECONDS)
             expected.append(Pending(event=event.id, agent=ROUND, since=now, due=max(closing, later)))
         return expected
 
-    async def _look_again(self, pending: list[Pending], now: datetime) -> tuple[list[Pending], int]:
+    async def _is_closed(self, trigger: Event) -> bool:
+        current = (await self._rounds(trigger)).get(trigger.id)
+        return current is not None and current.closed
+
+    async def _rounds(self, trigger: Event) -> dict[str, Round]:
+        return (await OwnState(self.store, CONSENSUS, Rounds).read(trigger.stream)).rounds
+
+    async def _look_again(self, pending: Sequence[Pending], now: datetime) -> tuple[list[Pending], int]:
         waiting, sent, backlog = list[Pending](), 0, await self._backlog()
         for each in pending:
+            await asyncio.sleep(0)
             message = await self._missing(each) if each.due <= now else None
             if each.due > now:
                 waiting.append(each)
@@ -201,7 +223,7 @@ class Sweep:
 
     async def _overdue(self, event: Event, tries: int) -> Message | None:
         step = _step_of(event)
-        current = (await OwnState(self.store, CONSENSUS, Rounds).read(event.stream)).rounds.get(event.id)
+        current = (await self._rounds(event)).get(event.id)
         if step is None or current is None or current.closed or current.deadline is None:
             return None  # a round that was never opened is a receipt that is missing
         deadline = step.deadline_event(event, current.deadline)

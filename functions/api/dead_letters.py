@@ -15,7 +15,7 @@ from shared.wiring import desk
 router = operation.router("/api/dead-letters", "operations")
 
 Name = Annotated[
-    str, Path(pattern=r"^[a-z]+:[a-z-]+:\d{1,18}$", description="As listed, for example `events:risk-manager:42`.")
+    str, Path(pattern=r"^[^/]{1,200}:\d{1,18}$", description="As listed, for example `events:risk-manager:42`.")
 ]
 
 
@@ -70,7 +70,7 @@ async def list_dead_letters() -> Response:
     return operation.answer(DeadLetters(dead_letters=[_view(letter) for letter in letters]))
 
 
-@router.post("/{id}/redrive", response_model=Redriven, status_code=202, responses=documented(404))
+@router.post("/{id}/redrive", response_model=Redriven, status_code=202, responses=documented(404, 409))
 async def redrive_dead_letter(id: Name) -> Response:
     """Send a dead letter again, with its cause and its story. Once sent it is listed no more."""
     bus = desk().bus

@@ -117,6 +117,7 @@ class InMemoryEventBus:
                 f"no dead letter {letter.sequence} in {letter.subscription}: it was redriven, or removed"
             )
         dead = self._dead[place].message
+        self._topology.check_wanted(dead.topic, dead.subject)
         again = replace(dead, message_id=next_attempt(dead.message_id))
         await self.publish([again])
         if self._dead.pop(place, None) is not None:

@@ -90,6 +90,8 @@ class EventBus(Protocol):
         ------
         MissingError
             It is not there any more.
+        ConflictError
+            Nobody wants it any more; it stays where it is.
         """
         ...
 

@@ -176,7 +176,10 @@ class ServiceBusEventBus:
         ------
         MissingError
             It is not there any more.
+        ConflictError
+            Nobody wants it any more; it stays where it is.
         """
+        self._topology.check_wanted(letter.message.topic, letter.message.subject)
         return await asyncio.shield(self._begun(self._dead[letter.subscription].redrive(letter, self.publish)))
 
     async def close(self) -> None:

@@ -208,7 +208,7 @@ class SqliteEventBus(InMemoryEventBus):
 
 def _report(done: "asyncio.Future[None]") -> None:
     if not done.cancelled() and (problem := done.exception()) is not None:
-        logger.warning("a settlement was not written and will be repeated after a restart: %s", problem)
+        logger.warning("what became of messages was not written; after a restart some may come again: %s", problem)
 
 
 def _columns(message: Message) -> tuple[object, ...]:

@@ -8,6 +8,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from shared.errors import ConflictError
+
 FILE = Path(__file__).parents[2] / "infra" / "topology.json"
 
 
@@ -46,6 +48,17 @@ class Topology(_Part):
     def wanting(self, topic: str, subject: str) -> tuple[str, ...]:
         """Give the subscriptions of `topic` that want `subject`, as `topic/subscription`; empty when nobody does."""
         return self._routes.get((topic, subject), ())
+
+    def check_wanted(self, topic: str, subject: str) -> None:
+        """Return when some subscription wants `subject`.
+
+        Raises
+        ------
+        ConflictError
+            None does any more: what is published would be gone.
+        """
+        if not self.wanting(topic, subject):
+            raise ConflictError(f"nobody wants {subject} on {topic} any more")
 
     @cached_property
     def _routes(self) -> dict[tuple[str, str], tuple[str, ...]]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.bus.port import DeadLetter, Delivery, next_attempt
-from shared.errors import MissingError
+from shared.errors import ConflictError, MissingError
 from tests.builders import a_message
 from tests.contract.event_bus_bench import (
     ANALYST,
@@ -181,6 +181,18 @@ class Locking(EventBusBench):
         with pytest.raises(MissingError, match="no dead letter"):
             await bus.redrive(letter)
         assert (await bus.backlog())[ANALYST] == 1
+
+    async def test_dead_letter_when_nobody_wants_it_any_more_is_kept(self, bus: Bus) -> None:
+        await bus.publish([a_message()])
+        await _exhaust(bus, ANALYST, "boom")
+        (letter,) = await bus.dead_letters()
+        subjects = {each: bus._topology._routes.pop(each) for each in list(bus._topology._routes)}  # type: ignore[attr-defined]
+        try:
+            with pytest.raises(ConflictError, match="nobody wants"):
+                await bus.redrive(letter)
+        finally:
+            bus._topology._routes.update(subjects)  # type: ignore[attr-defined]
+        assert await bus.dead_letters() == [letter]
 
     async def test_dead_letter_when_redriven_by_two_at_once_comes_once(self, bus: Bus) -> None:
         await bus.publish([a_message()])

@@ -1,5 +1,6 @@
 """The sweep: what was stored but never handled is sent again, once; what was given up is told, once."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -186,6 +187,65 @@ async def give_up(desk: MemoryDesk, message: Message) -> None:
     await desk.bus.publish([message])
     for _ in range(topology().max_delivery_count):
         await desk.bus.abandon(await one_of(desk, RISK), "boom")
+
+
+async def test_dead_letter_when_it_cannot_be_told_of_spares_the_others_and_the_sweep(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk, sweep = await a_swept_desk()
+    await give_up(desk, message_for(REQUEST))
+    letter = next(iter(desk.bus._dead.values()))
+    desk.bus._dead["events/odd name", 0] = replace(letter, subscription="events/odd name!", sequence=0)
+    await lose(desk, "consensus", "market-analyst", "sentiment-tracker")
+    await desk.store.append([a_trade_request(id="lost")])
+    await sweep.tick()
+    assert await tick_later(desk, sweep) == 4
+    assert [event.source for event in await of_type(desk, "step.failed")] == ["risk_manager"]
+    assert "cannot be told of" in caplog.text
+
+
+async def test_sweep_when_trades_are_decided_fast_waits_for_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.sweep.MOST_PENDING", 10)
+    desk, sweep = await a_swept_desk()
+    for number in range(30):
+        await desk.runtime.emit([a_trade_request(id=f"fast-{number}")])
+    await desk.run()
+    await desk.store.append([a_trade_request(id="lost")])
+    await sweep.tick()
+    assert await tick_later(desk, sweep) == 4
+
+
+async def test_sweep_when_there_is_much_to_read_lets_others_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.sweep.PAGE", 5)
+    monkeypatch.setattr("shared.sweep.MOST_PAGES", 3)
+    desk, sweep = await a_swept_desk()
+    await desk.store.append([a_trade_request(id=f"lost-{number}") for number in range(20)])
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    working = asyncio.create_task(other())
+    await sweep.tick()
+    working.cancel()
+    assert turns >= 15
+    assert await tick_later(desk, sweep) == 15 * 4
+    await desk.run()
+    assert await sweep.tick() == 5 * 4
+
+
+async def test_sweep_when_full_reads_on_in_the_tick_that_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.sweep.MOST_PENDING", 5)
+    desk, sweep = await a_swept_desk()
+    await desk.runtime.emit([a_trade_request(id="slow")])
+    await sweep.tick()
+    await desk.run()
+    await desk.store.append([a_trade_request(id="lost")])
+    assert await tick_later(desk, sweep, patiences=3) == 0
+    assert await tick_later(desk, sweep) == 4
 
 
 async def test_log_when_it_was_never_swept_is_left_as_it_is() -> None:

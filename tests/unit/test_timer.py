@@ -57,7 +57,7 @@ def test_next_time_when_asked_again_moves_forward_by_whole_steps(moment: datetim
     assert found.microsecond == 0
 
 
-@pytest.mark.parametrize("schedule", ["* * * * *", "", "61 * * * * *", "a b c d e f", "0 0 0 * * * *"])
+@pytest.mark.parametrize("schedule", ["* * * * *", "", "61 * * * * *", "a b c d e f", "0 0 0 * * * *", "0 0 0 31 2 *"])
 def test_timer_when_the_schedule_is_not_six_fields_is_refused_with_its_name(log: TimerLog, schedule: str) -> None:
     with pytest.raises(InvalidError, match="tick"):
         _timer(lambda timer: None, log, schedule)
