@@ -104,6 +104,20 @@ async def test_stream_when_read_costs_what_it_holds_and_not_what_the_log_holds(c
         assert sum(units for _, units in ledger) < 5
 
 
+async def test_get_when_the_stream_is_named_is_a_point_read_however_many_partitions_there_are(
+    cosmos: CosmosStandIn,
+) -> None:
+    cosmos.service.partitions = 4
+    ledger = Ledger()
+    async with opened(cosmos, ledger) as (store, _):
+        await store.append(LIVE)
+        ledger.clear()
+        assert await store.get("e3", "portfolio-p3") == LIVE[3].json_bytes
+        assert sum(ledger.of("get")) == 1
+        assert await store.get("e3") == LIVE[3].json_bytes
+        assert sum(ledger.of("get")) > 1 + 4 * 2
+
+
 async def test_page_when_one_partition_has_much_more_starves_no_other(cosmos: CosmosStandIn) -> None:
     cosmos.service.partitions = 4
     async with opened(cosmos) as (store, container):
