@@ -17,11 +17,10 @@ from pathlib import Path
 
 from shared.bus.service_bus import ServiceBusEventBus
 from shared.clock import WallClock
-from shared.store.cosmos_account import CosmosAccount
 from tests.bench.azure_bare import BareBus, BareStore
 from tests.bench.azure_charge import charges
 from tests.bench.azure_ours import AdaptedBus, AdaptedStore
-from tests.bench.azure_services import OURS, topology
+from tests.bench.azure_services import topology
 from tests.bench.measure import BenchError, quantile
 from tests.bench.table import Cell, Table
 from tests.e2e.process import ROOT
@@ -129,6 +128,6 @@ def _table(races: list[Race]) -> Table:
         "Adapters beside the bare SDKs",
         ("operation", "ours/s", "SDK/s", "ours : SDK", "CPU of ours, ms", "CPU of the SDK, ms", "n"),
         [race.row() for race in races],
-        f"Median of {ROUNDS} rounds that take turns; the ratio is the median of the rounds' own, and 1.00 would mean that"
-        " the adapter costs nothing. One client, one operation at a time; the stand-ins are another process.",
+        f"Median of {ROUNDS} rounds that take turns; the ratio is the median of the rounds' own, and 1.00 would mean"
+        " that the adapter costs nothing. One client, one operation at a time; the stand-ins are another process.",
     )

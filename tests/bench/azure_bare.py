@@ -1,4 +1,4 @@
-"""Microsoft's SDKs doing what our adapters do, with nothing around them: no mapping of errors, no locks, no read-back."""
+"""Microsoft's SDKs doing what our adapters do, with nothing around it: no mapped errors, no locks, no reading back."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -8,7 +8,7 @@ from shared.projections.port import Row
 from shared.store.cosmos import CosmosEventStore
 from shared.store.cosmos_account import CosmosAccount
 from shared.store.port import ALL, Commit, Filter
-from tests.bench.azure_ours import BATCH, STATE, decision
+from tests.bench.azure_ours import BATCH, decision
 from tests.bench.table import Cell, Table
 from tests.builders import CLOSE, a_bar, a_trade_request, market_data
 

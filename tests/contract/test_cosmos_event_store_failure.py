@@ -123,7 +123,9 @@ async def test_call_when_the_service_is_busy_for_a_moment_succeeds(
     assert cosmos.faults.waiting == 2
 
 
-@pytest.mark.parametrize("method", ["append", "commit", "snapshot", "receipt", "get", "get in a stream", "latest", "page", "end", "check"])
+@pytest.mark.parametrize(
+    "method", ["append", "commit", "snapshot", "receipt", "get", "get in a stream", "latest", "page", "end", "check"]
+)
 @pytest.mark.parametrize(
     "fault",
     [LONG_BUSY, Refuse(503), Stall(), Stall(after_commit=True), Drop(after_commit=False)],

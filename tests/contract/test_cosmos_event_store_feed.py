@@ -151,18 +151,7 @@ async def test_wait_when_another_host_appends_returns(cosmos: CosmosStandIn) -> 
         assert (await store.page(ALL, cursor, 10)).events == bodies(LIVE[:1])
 
 
-async def test_wait_when_many_wait_looks_once_for_all(cosmos: CosmosStandIn) -> None:
-    ledger = Ledger()
-    async with account(cosmos, ledger=ledger) as home:
-        store = CosmosEventStore(home, pause_seconds=60)
-        cursor = await store.end()
-        ledger.clear()
-        await asyncio.gather(*(store.wait(cursor, 0.5) for _ in range(50)))
-        # Those that came while the first looked share a second look.
-        assert 1 <= len(ledger.of("read end")) <= 2
-
-
-async def test_wait_when_many_wait_out_of_step_shares_looks_after_the_first(cosmos: CosmosStandIn) -> None:
+async def test_wait_when_many_wait_out_of_step_shares_looks(cosmos: CosmosStandIn) -> None:
     ledger = Ledger()
 
     async def wait_later(store: CosmosEventStore, cursor: str, place: int) -> None:
@@ -174,8 +163,8 @@ async def test_wait_when_many_wait_out_of_step_shares_looks_after_the_first(cosm
         cursor = await store.end()
         ledger.clear()
         await asyncio.gather(*(wait_later(store, cursor, place) for place in range(30)))
-        # One each when it comes, and then about five for all of them, not for each.
-        assert len(ledger.of("read end")) < 75
+        # One in each fifth of a second for all of them, not for each; a busy machine takes longer.
+        assert 1 <= len(ledger) < 30
 
 
 async def test_wait_when_a_stream_was_followed_to_its_end_does_not_return_at_once(cosmos: CosmosStandIn) -> None:
