@@ -207,7 +207,10 @@ class Sweep:
 
     async def _send(self, pending: Pending, message: Message) -> None:
         logger.warning("sent again: %s", message.message_id, extra={"event": pending.event, "agent": pending.agent})
-        await self.bus.publish([message])
+        try:
+            await self.bus.publish([message])
+        except InvalidError as error:  # say, too large: it counts as a try, and the others get theirs
+            logger.error("refused: %s", error, extra={"event": pending.event, "agent": pending.agent})
 
     def _tried(self, pending: Pending, now: datetime) -> Pending:
         due = after(self.clock, now, PATIENCE_SECONDS * 2**pending.tries)
