@@ -32,6 +32,7 @@ class _Step:
 
     @property
     def weight(self) -> int:
+        """Give about how many bytes it keeps."""
         return _STEP_BYTES + (len(self.change["body"]) if self.change else 0)
 
 
