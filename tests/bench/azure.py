@@ -77,7 +77,7 @@ async def _run() -> list[Table]:
                 for race in races:
                     await race.run()
             await _check(about)
-        return [_table(races), await charges(about["cosmos"], about["key"])]
+        return [_table(races), *await charges(about["cosmos"], about["key"])]
 
 
 async def _races(about: dict[str, str], stack: AsyncExitStack) -> list[Race]:

@@ -1,5 +1,6 @@
 """What each kind of operation on Cosmos DB is charged: the stand-in's request units, a rough model of Microsoft's."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -13,11 +14,17 @@ from tests.bench.table import Cell, Table
 from tests.builders import CLOSE, a_bar, a_trade_request, market_data
 
 STREAM = "charged"
+FOLLOWERS, FOLLOWED = (1, 50), 10
 FIRST = a_trade_request(id="charged-1", stream=STREAM)
 BARS = market_data(*(a_bar(f"S{number}") for number in range(50)))
 
 
-async def charges(endpoint: str, key: str) -> Table:
+async def charges(endpoint: str, key: str) -> list[Table]:
+    """Give what operations are charged, and what it is to be followed."""
+    return [await _operations_charged(endpoint, key), await _following_charged(endpoint, key)]
+
+
+async def _operations_charged(endpoint: str, key: str) -> Table:
     """Do each kind of operation once, on one physical partition."""
     units = list[float]()
     async with CosmosAccount(endpoint, key, charge=lambda _operation, charged: units.append(charged)) as account:
@@ -33,6 +40,43 @@ async def charges(endpoint: str, key: str) -> Table:
         "One physical partition: where a call asks all of them (a page, the end, an event without its stream), it is"
         " charged for each. Events of 0.5 KB where nothing else is said.",
     )
+
+
+async def _following_charged(endpoint: str, key: str) -> Table:
+    rows = [(followers, *await _followed(endpoint, key, followers)) for followers in FOLLOWERS]
+    return Table(
+        "Request units of long polls",
+        ("followers", f"RU for {FOLLOWED} events", "calls"),
+        rows,
+        "All follow the whole log on one host, which appends the events one after another.",
+    )
+
+
+async def _followed(endpoint: str, key: str, followers: int) -> tuple[float, int]:
+    read = list[float]()
+
+    def charge(operation: str, units: float) -> None:
+        if operation != "append":
+            read.append(units)
+
+    async with CosmosAccount(endpoint, key, charge=charge) as account:
+        store = CosmosEventStore(account)
+        start = await store.end()
+        read.clear()
+        following = [asyncio.create_task(_follow(store, start)) for _ in range(followers)]
+        for number in range(FOLLOWED):
+            await store.append([a_trade_request(id=f"followed-{followers}-{number}")])
+        await asyncio.gather(*following)
+    return sum(read), len(read)
+
+
+async def _follow(store: CosmosEventStore, cursor: str) -> None:
+    left = FOLLOWED
+    while left:
+        page = await store.page(ALL, cursor, 100)
+        cursor, left = page.cursor, left - len(page.events)
+        if not page.events:
+            await store.wait(cursor, 25)
 
 
 def _operations(
