@@ -164,7 +164,7 @@ async def test_follower_when_hosts_partitions_and_what_is_held_change_has_everyt
     async with (
         service(choice.randint(1, PARTITIONS)) as cosmos,
         hosts(cosmos, Ledger(), 0.01, 0.05) as (stores, container),
-        asyncio.timeout(60),
+        asyncio.timeout(30),
     ):
         for store in stores:
             store._reader._tail._most_bytes = choice.choice((3_000, 10_000, 1_000_000))
