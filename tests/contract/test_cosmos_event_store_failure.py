@@ -132,10 +132,11 @@ async def test_call_when_the_service_is_busy_for_a_moment_succeeds(
     ids=["busy", "unavailable", "stalled", "answer stalled", "away"],
 )
 async def test_call_when_the_service_stays_away_is_transient(cosmos: CosmosStandIn, method: str, fault: Fault) -> None:
-    async with account(cosmos, budget_seconds=0.3) as opened:
+    async with account(cosmos) as opened:
         store = CosmosEventStore(opened)
         await store.append(EVENTS[:1])
         await store.snapshot("risk-manager", "stream-1")
+        opened._budget_seconds = 0.3
         with cosmos.faults.failing("docs", fault), pytest.raises(TransientError):
             await asyncio.wait_for(_call(store, method), 10)
 
