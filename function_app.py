@@ -2,9 +2,29 @@
 
 import azure.functions as func
 
-from functions import api, consensus, ingest, market_analyst, projector, risk_manager, sentiment_tracker, sweep
+from functions import (
+    api,
+    consensus,
+    ingest,
+    market_analyst,
+    options_strategist,
+    projector,
+    risk_manager,
+    sentiment_tracker,
+    sweep,
+)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
-for module in (market_analyst, risk_manager, sentiment_tracker, consensus, projector, ingest, sweep, api):
+for module in (
+    market_analyst,
+    risk_manager,
+    sentiment_tracker,
+    options_strategist,
+    consensus,
+    projector,
+    ingest,
+    sweep,
+    api,
+):
     app.register_functions(module.blueprint)

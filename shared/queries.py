@@ -16,6 +16,7 @@ from shared.errors import FinAgentError, MissingError
 from shared.events.catalogue import decode
 from shared.events.envelope import Event
 from shared.events.market import Bar
+from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged
 from shared.events.trade import ConsensusReached, OpinionFormed, TradeRequested
 from shared.ingest import Ingest
@@ -114,6 +115,28 @@ class Queries:
                 if isinstance(event, OpinionFormed)
             ],
             "consensus": _consensus(consensus),
+        }
+
+    async def options(self, request_id: str) -> dict[str, Any]:
+        """Give a request for an option strategy and its answer.
+
+        Raises
+        ------
+        MissingError
+            There is no such request.
+        """
+        body = await self.store.get(request_id)
+        request = None if body is None else decode(body)
+        if not isinstance(request, OptionsRequested):
+            raise MissingError(f"there is no request for options {request_id}")
+        page = await self.store.page(Filter(stream=request.stream, types=(OptionsSuggested.name(),)), "", 1)
+        answer = json.loads(page.events[0]) if page.events else None
+        return {
+            "id": request_id,
+            "state": "answered" if answer else "open",
+            "requested_at": request.time,
+            "request": request.data.model_dump(mode="json", exclude_none=True),
+            "suggestion": answer and {**answer["data"], "event": answer["id"]},
         }
 
     async def portfolio(self, name: str, as_of: datetime) -> PortfolioChanged:

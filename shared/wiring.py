@@ -6,8 +6,9 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from shared.agents import market_analyst, risk_manager, sentiment_tracker
+from shared.agents import market_analyst, options_strategist, risk_manager, sentiment_tracker
 from shared.agents.market_analyst import AnalystDeps, AnalystState
+from shared.agents.options_strategist import OptionsDeps
 from shared.agents.own_state import OwnState
 from shared.agents.registry import STATES, handlers
 from shared.agents.risk_manager import RiskDeps, RiskLimits
@@ -15,6 +16,7 @@ from shared.agents.sentiment_tracker import SentimentDeps, SentimentState
 from shared.agents.step import CONSENSUS, StepDeps
 from shared.bus.port import HostedBus
 from shared.bus.topology import topology
+from shared.chain.port import ChainSource
 from shared.clock import Clock
 from shared.engine import azure, embedded
 from shared.errors import InvalidError
@@ -78,6 +80,7 @@ def build(settings: Settings) -> Desk:
     connection, endpoint = settings.servicebus_connection, settings.cosmos_endpoint
     engine = azure(settings, connection, endpoint) if connection and endpoint else embedded(settings)
     store, bus, clock, projections = engine.store, engine.bus, engine.clock, engine.projections
+    views = Views(projections)
     bars, portfolios = BarHistory(projections, settings.interval), Portfolios(projections, store)
     watchlist = Watchlist(settings.symbols)
     step_deps = StepDeps(pace=clock.pace, patience_seconds=settings.deadline_seconds)
@@ -85,6 +88,7 @@ def build(settings: Settings) -> Desk:
         market_analyst.NAME: AnalystDeps(bars, OwnState(store, market_analyst.NAME, AnalystState), watchlist),
         risk_manager.NAME: RiskDeps(bars, portfolios, RiskLimits(settings.max_weight, settings.max_var_95)),
         sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
+        options_strategist.NAME: OptionsDeps(_chains(settings, bars), bars, views, portfolios),
         CONSENSUS: step_deps,
     }
     roles = {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}
@@ -101,7 +105,7 @@ def build(settings: Settings) -> Desk:
         lookback=timedelta(days=settings.lookback_days),
     )
     feed = "alpaca" if settings.is_live else "recorded"
-    queries = Queries(store, bus, clock, bars, portfolios, Views(projections), ingest, topology(), step_deps, feed)
+    queries = Queries(store, bus, clock, bars, portfolios, views, ingest, topology(), step_deps, feed)
     return Desk(
         settings=settings,
         clock=clock,
@@ -147,4 +151,19 @@ def _source(settings: Settings) -> MarketSource:
         feed=settings.alpaca_feed,
         data_url=settings.alpaca_data_url,
         trading_url=settings.alpaca_trading_url,
+    )
+
+
+def _chains(settings: Settings, bars: BarHistory) -> ChainSource:
+    if settings.alpaca_api_key is None or settings.alpaca_secret_key is None:
+        from shared.chain.synthetic import SyntheticChainSource
+
+        return SyntheticChainSource(bars)
+    from shared.chain.alpaca import AlpacaChainSource
+
+    return AlpacaChainSource(
+        key=settings.alpaca_api_key.get_secret_value(),
+        secret=settings.alpaca_secret_key.get_secret_value(),
+        stock_feed=settings.alpaca_feed,
+        data_url=settings.alpaca_data_url,
     )

@@ -6,7 +6,19 @@ import azure.functions as func
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
-from functions.api import bars, dead_letters, desk, document, documentation, events, news, portfolios, problem, trades
+from functions.api import (
+    bars,
+    dead_letters,
+    desk,
+    document,
+    documentation,
+    events,
+    news,
+    options,
+    portfolios,
+    problem,
+    trades,
+)
 from functions.api.gate import HEADERS, Gate
 
 MAX_BODY_BYTES = 1_000_000
@@ -42,7 +54,7 @@ def application() -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # the platform has its own
     )
     problem.install(app)
-    for module in (events, trades, portfolios, news, bars, dead_letters, desk):
+    for module in (events, trades, options, portfolios, news, bars, dead_letters, desk):
         app.router.routes.extend(module.router.routes)  # including would match each request twice
     app.include_router(documentation.router)
     app.openapi = document.completing(app.openapi)  # type: ignore[method-assign]

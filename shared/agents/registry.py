@@ -8,13 +8,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from shared.agents import consensus, market_analyst, risk_manager, sentiment_tracker
+from shared.agents import consensus, market_analyst, options_strategist, risk_manager, sentiment_tracker
 from shared.agents.decision import Decision, Handler, Stateless
 from shared.agents.step import CONSENSUS, Rounds, Step, StepDeps
 from shared.errors import InvalidError
 from shared.events.envelope import Event
 from shared.events.market import MarketDataReceived
 from shared.events.news import NewsReceived
+from shared.events.options import OptionsRequested
 from shared.events.portfolio import PortfolioChanged
 from shared.events.trade import OpinionFormed, TradeDeadlineReached, TradeRequested
 
@@ -38,6 +39,7 @@ STATES: Mapping[str, type[BaseModel]] = {
     market_analyst.NAME: market_analyst.AnalystState,
     risk_manager.NAME: Stateless,
     sentiment_tracker.NAME: sentiment_tracker.SentimentState,
+    options_strategist.NAME: Stateless,
     CONSENSUS: Rounds,
 }
 
@@ -45,6 +47,7 @@ REACTIONS: Mapping[type[Event], Mapping[str, Handler]] = {
     MarketDataReceived: {market_analyst.NAME: market_analyst.on_market_data_received},
     NewsReceived: {sentiment_tracker.NAME: sentiment_tracker.on_news_received},
     PortfolioChanged: {risk_manager.NAME: risk_manager.on_portfolio_changed},
+    OptionsRequested: {options_strategist.NAME: options_strategist.on_options_requested},
 }
 
 

@@ -13,6 +13,7 @@ from shared.errors import InvalidError
 from shared.events.envelope import Event
 from shared.events.market import AnalysisCompleted, MarketDataReceived
 from shared.events.news import NewsReceived, SentimentScored
+from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
 from shared.events.step import StepFailed
 from shared.events.trade import ConsensusReached, OpinionFormed, TradeDeadlineReached, TradeRequested
@@ -30,6 +31,8 @@ EVENTS: dict[str, type[Event]] = {
         TradeDeadlineReached,
         OpinionFormed,
         ConsensusReached,
+        OptionsRequested,
+        OptionsSuggested,
         StepFailed,
     )
 }

@@ -27,7 +27,12 @@ LONGEST_REST_SECONDS = 120.0
 LARGEST_PAGE = 32 * 1024 * 1024
 CHUNK = 64 * 1024
 TRY_AGAIN = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
-PAGES: dict[str, tuple[str, Any]] = {"/stocks/bars": ("bars", {}), "/news": ("news", [])}
+PAGES: dict[str, tuple[str, Any]] = {
+    "/stocks/bars": ("bars", {}),
+    "/news": ("news", []),
+    "/options/snapshots": ("snapshots", {}),
+}
+"""What an answer's rows are called, and what they are without any, by how its path begins."""
 
 
 @dataclass
@@ -132,9 +137,10 @@ class Conversation:
         return bytes(body)
 
     def _page(self, path: str, body: Any) -> Any:
-        if path not in PAGES:
+        page = next((page for beginning, page in PAGES.items() if path.startswith(beginning)), None)
+        if page is None:
             return body
-        name, empty = PAGES[path]
+        name, empty = page
         content = isinstance(body, dict) and (body.get(name) or empty)
         if not isinstance(content, type(empty)):
             raise TransientError("garbage")

@@ -7,9 +7,10 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from shared.agents import market_analyst, risk_manager, sentiment_tracker
+from shared.agents import market_analyst, options_strategist, risk_manager, sentiment_tracker
 from shared.agents.decision import Decision, Handler
 from shared.agents.market_analyst import AnalystDeps, AnalystState
+from shared.agents.options_strategist import OptionsDeps
 from shared.agents.own_state import OwnState
 from shared.agents.registry import STATES, handlers
 from shared.agents.risk_manager import RiskDeps, RiskLimits
@@ -18,6 +19,7 @@ from shared.agents.step import CONSENSUS, StepDeps
 from shared.bus.in_memory import InMemoryEventBus
 from shared.bus.port import Delivery, Message
 from shared.bus.topology import Topology
+from shared.chain.synthetic import SyntheticChainSource
 from shared.clock import Clock, ManualClock
 from shared.events.catalogue import decode
 from shared.events.emit import Emit
@@ -26,6 +28,7 @@ from shared.projections.bar import BarHistory
 from shared.projections.in_memory import InMemoryProjectionStore
 from shared.projections.portfolio import Portfolios
 from shared.projections.projector import Projector
+from shared.projections.view import Views
 from shared.runtime import Received, Role, Runtime
 from shared.settlement.stepwise import StepwiseSettlement
 from shared.store.in_memory import InMemoryEventStore
@@ -246,6 +249,7 @@ def an_agent_desk(
         market_analyst.NAME: AnalystDeps(bars, OwnState(store, market_analyst.NAME, AnalystState), Watchlist(symbols)),
         risk_manager.NAME: RiskDeps(bars, portfolios, RiskLimits(max_weight=0.4, max_var_95=0.05)),
         sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
+        options_strategist.NAME: OptionsDeps(SyntheticChainSource(bars), bars, Views(projections), portfolios),
         CONSENSUS: StepDeps(pace=clock.pace, patience_seconds=30),
     }
     roles = {name: Role(name, state, _faulty(handlers(name), faults), deps[name]) for name, state in STATES.items()}
