@@ -4,7 +4,7 @@ The rules by which the options strategist chooses, without anything to read or t
 """
 
 from dataclasses import dataclass
-from math import sqrt
+from math import exp, sqrt
 from typing import TYPE_CHECKING
 
 from shared.errors import MissingError
@@ -171,8 +171,6 @@ def describe(candidate: Candidate, situation: Situation) -> OptionStrategy:
 
 
 def _prices(profile: "Payoff", situation: Situation) -> list[float]:
-    from math import exp
-
     chain = situation.surface.chain
     reach = exp(min(_SHOWN_DEVIATIONS * situation.surface.volatility * sqrt(chain.years), 5.0))
     ends = (chain.spot / reach, chain.spot, chain.spot * reach)

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from shared.quant.option import DAYS_PER_YEAR
-
 RATE = 0.03
 """Fraction per year, continuous: what money is taken to cost. No source of rates is asked; over some weeks half of it
 or twice as much moves an option by little, and a forward read from quotes makes up for most of that."""
 
-_SECONDS_PER_YEAR = DAYS_PER_YEAR * 86_400
+_SECONDS_PER_YEAR = 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import exp
 
+import numpy as np
+
 from shared.chain.port import Chain, Quote
 from shared.errors import MissingError
 from shared.quant.implied_volatility import implied_volatility
@@ -75,8 +77,6 @@ def _volatilities(chain: Chain, forward: float) -> dict[float, float]:
 
 
 def _offers(chain: Chain, volatilities: dict[float, float]) -> tuple[Offer, ...]:
-    import numpy as np
-
     quotes = [quote for quote in chain.quotes if quote.strike in volatilities]
     signs, strikes = np.array([_sign(quote) for quote in quotes]), np.array([quote.strike for quote in quotes])
     implied = np.array([volatilities[quote.strike] for quote in quotes])
@@ -88,8 +88,6 @@ def _offers(chain: Chain, volatilities: dict[float, float]) -> tuple[Offer, ...]
 
 
 def _at(forward: float, volatilities: dict[float, float]) -> float:
-    import numpy as np
-
     return float(np.interp(forward, list(volatilities), list(volatilities.values())))
 
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 LARGEST_SPREAD = 16.0
 """Largest volatility x sqrt(years) that is looked for: beyond, a price does not move any more."""
+LEAST_MONEY, MOST_MONEY = 1e-100, 1e100
+"""US dollars per share between which no step of the way can overflow."""
 NOISE = 1e-14
 """A time value below this share of the larger of forward and strike is a rounding error."""
 
@@ -67,13 +69,15 @@ def implied_volatility(
     least, most = max(sign * (held - owed), 0.0), held if sign > 0 else owed
     if price < least:
         return Implied(None, f"{price:g} is below the lower bound {least:g}, its worth without volatility")
-    if price - least <= NOISE * max(held, owed):
+    # Out of the money all of the price is time value, however small; in it, what is left of a subtraction.
+    worth = price - least
+    if worth <= (NOISE * max(held, owed) if least else 0.0):
         return Implied(None, f"{price:g} is at the lower bound {least:g}: no time value is left to imply anything")
     if price >= most:
         return Implied(None, f"{price:g} is not below the upper bound {most:g}, its worth at endless volatility")
-    spread = _spread((price - least) / sqrt(held * owed), -abs(log(held / owed)))
+    spread = _spread(log(worth) - (log(held) + log(owed)) / 2, -abs(log(held) - log(owed)))
     if spread is None:
-        return Implied(None, f"{price:g} is so close to the upper bound {most:g} that it implies nothing")
+        return Implied(None, f"{price:g} is so close to a bound, {least:g} or {most:g}, that it implies nothing")
     return Implied(spread / sqrt(years), None)
 
 
@@ -87,30 +91,34 @@ def _malformed(*given: float) -> str | None:
         return "no time is left to expiry"
     if max(abs(rate), abs(dividend_yield)) * years > 100:  # noqa: PLR2004 - as for its price
         return "rate x years and yield x years must not be over 100"
+    if not LEAST_MONEY <= min(spot, strike) <= max(spot, strike) <= MOST_MONEY:
+        return f"spot and strike must be from {LEAST_MONEY:g} to {MOST_MONEY:g}"
     return None
 
 
-def _spread(target: float, moneyness: float) -> float | None:
+def _spread(goal: float, moneyness: float) -> float | None:
     """Volatility x sqrt(years) of an out-of-the-money option by Newton's steps between bounds that close in."""
-    low, high, goal = 0.0, LARGEST_SPREAD, log(target)
-    if _black(high, moneyness) <= target:
+    low, high = 0.0, LARGEST_SPREAD
+    if _log_black(high, moneyness) <= goal:
         return None
-    spread = min(high / 2, max(abs(moneyness) / sqrt(max(-2 * goal, 1.0)), 2.5 * target))
+    spread = min(high / 2, max(abs(moneyness) / sqrt(max(-2 * goal, 1.0)), 2.5 * exp(goal)))
     for _ in range(_ITERATIONS):
-        worth = _black(spread, moneyness)
-        gap = (log(worth) if worth > 0 else -1e300) - goal
+        found = _log_black(spread, moneyness)
+        gap = found - goal
         low, high = (spread, high) if gap < 0 else (low, spread)
         if abs(gap) < _PRECISION or high - low <= _PRECISION * high:
             break
-        step = gap * worth / slope if (slope := _slope(spread, moneyness)) > 0 else copysign(high, gap)
+        slope = _slope(spread, moneyness)
+        step = gap * exp(found) / slope if slope > 0 else copysign(high, gap)
         spread = spread - step if low < spread - step < high else (low + high) / 2
     return spread
 
 
-def _black(spread: float, moneyness: float) -> float:
+def _log_black(spread: float, moneyness: float) -> float:
     # Of a call, over sqrt(forward x strike): both tails are lower ones, so nothing cancels but their difference.
     middle, half, tilt = moneyness / spread, spread / 2, exp(moneyness / 2)
-    return 0.5 * (tilt * erfc(-(middle + half) / sqrt(2)) - erfc(-(middle - half) / sqrt(2)) / tilt)
+    worth = 0.5 * (tilt * erfc(-(middle + half) / sqrt(2)) - erfc(-(middle - half) / sqrt(2)) / tilt)
+    return log(worth) if worth > 0 else -1e300
 
 
 def _slope(spread: float, moneyness: float) -> float:

@@ -6,6 +6,7 @@ References
 """
 
 from dataclasses import astuple
+from math import sqrt
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from shared.errors import InvalidError
 from shared.quant.option import Floats, Terms, checked, distances, value
 
 STEPS = 801
-_FARTHEST = 60.0
+_REACH = 4.0
 
 
 def american_price(terms: Terms, steps: int = STEPS) -> Floats:
@@ -40,8 +41,8 @@ def american_price(terms: Terms, steps: int = STEPS) -> Floats:
 
     Notes
     -----
-    Without time it is what exercise gives. Without volatility, or with the forward more than 60 standard deviations
-    from the strike, the share's path is certain and the best moment of exercise on it counts. For a share worth 0 or a
+    Without time it is what exercise gives. Without volatility, or with the forward so far from the strike that a tree
+    has no branch there (4 standard deviations times the root of half the steps), the share's path is certain and the best moment of exercise on it counts. For a share worth 0 or a
     negative rate nothing is special.
     """
     if steps < 5 or steps % 2 == 0:  # noqa: PLR2004 - half a tree needs a middle between two nodes, too
@@ -50,10 +51,10 @@ def american_price(terms: Terms, steps: int = STEPS) -> Floats:
     sign, spot, strike, years, rate, dividends, volatility = (term.ravel() for term in given)
     d1, d2 = distances(spot, strike, years, rate, dividends, volatility)
     price = _on_certain_path(sign, spot, strike, years, rate, dividends)
-    rows = np.flatnonzero((np.maximum(np.abs(d1), np.abs(d2)) <= _FARTHEST) & (years > 0))
+    half = steps // 2 | 1
+    rows = np.flatnonzero((np.maximum(np.abs(d1), np.abs(d2)) <= _REACH * sqrt(half)) & (years > 0))
     if rows.size:
         columns = Terms(*(each[rows, None] for each in (sign, spot, strike, years, rate, dividends, volatility)))
-        half = steps // 2 | 1
         fine, coarse = (_on_tree(columns, d1[rows, None], d2[rows, None], count) for count in (steps, half))
         price[rows] = (steps * fine - half * coarse) / (steps - half)
     exercised = np.maximum(sign * (spot - strike), 0.0)
