@@ -42,8 +42,8 @@ def american_price(terms: Terms, steps: int = STEPS) -> Floats:
     Notes
     -----
     Without time it is what exercise gives. Without volatility, or with the forward so far from the strike that a tree
-    has no branch there (4 standard deviations times the root of half the steps), the share's path is certain and the best moment of exercise on it counts. For a share worth 0 or a
-    negative rate nothing is special.
+    has no branch there (4 standard deviations times the root of half the steps), the share's path is certain and the
+    best moment of exercise on it counts. For a share worth 0 or a negative rate nothing is special.
     """
     if steps < 5 or steps % 2 == 0:  # noqa: PLR2004 - half a tree needs a middle between two nodes, too
         raise InvalidError(f"tree: steps must be odd and at least 5, not {steps}")

@@ -6,7 +6,7 @@ References
 .. [2] Hull, Options, Futures, and Other Derivatives (9th ed., 2015), 23.6: a variance that returns to its mean.
 """
 
-from math import exp, sqrt
+from math import expm1, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -80,7 +80,7 @@ def expected_volatility(known: Realised, years: float) -> float:
         k = `REVERSION_PER_YEAR`; today's for no time at all.
     """
     pull = REVERSION_PER_YEAR * years
-    share = (1 - exp(-pull)) / pull if pull > 0 else 1.0
+    share = -expm1(-pull) / pull if pull > 0 else 1.0
     return sqrt(known.long_run**2 + (known.now**2 - known.long_run**2) * share)
 
 

@@ -12,9 +12,7 @@ from vollib.black_scholes_merton.implied_volatility import implied_volatility as
 from shared.quant.implied_volatility import implied_volatility
 from shared.quant.option import CALL, PUT, Terms, value
 
-GRID = list(
-    product((CALL, PUT), (0.7, 0.9, 1.0, 1.1, 1.4), (7, 60, 365), (-0.01, 0.04), (0.0, 0.03), (0.1, 0.3, 0.9))
-)
+GRID = list(product((CALL, PUT), (0.7, 0.9, 1.0, 1.1, 1.4), (7, 60, 365), (-0.01, 0.04), (0.0, 0.03), (0.1, 0.3, 0.9)))
 WELL_POSED = 1e-4
 """Dollars per point of volatility on a share of 100, below which a price does not tell volatilities apart."""
 
@@ -79,9 +77,7 @@ def test_volatility_when_a_quote_is_anything_is_answered(
 
 
 @settings(deadline=None, max_examples=300)
-@given(
-    st.sampled_from([CALL, PUT]), st.floats(0, 300), st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.floats(1e-6, 10)
-)
+@given(st.sampled_from([CALL, PUT]), st.floats(0, 300), st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.floats(1e-6, 10))
 def test_volatility_when_a_quote_is_within_its_bounds_gives_back_its_price(
     sign: float, price: float, spot: float, strike: float, years: float
 ) -> None:

@@ -53,9 +53,7 @@ def changed(terms: Terms, **changes: Any) -> Terms:
 def test_value_when_terms_vary_widely_equals_quantlib(name: str) -> None:
     signs, spots, shares, days, rates, dividends, volatilities = np.array(GRID).T
     own = value(Terms(signs, spots, spots * shares, days / 365, rates, dividends, volatilities))
-    theirs = [
-        european(sign, spot, spot * share, int(day), *rest)[name] for sign, spot, share, day, *rest in GRID
-    ]
+    theirs = [european(sign, spot, spot * share, int(day), *rest)[name] for sign, spot, share, day, *rest in GRID]
     np.testing.assert_allclose(getattr(own, name), theirs, rtol=1e-9, atol=1e-6)
 
 
@@ -164,7 +162,11 @@ def test_value_when_the_share_is_worthless_is_certain(sign: float, worth: float)
 @pytest.mark.parametrize(
     "changes",
     [
-        *({name: bad} for name in ("spot", "strike", "years", "rate", "dividend_yield", "volatility") for bad in (nan, inf)),
+        *(
+            {name: bad}
+            for name in ("spot", "strike", "years", "rate", "dividend_yield", "volatility")
+            for bad in (nan, inf)
+        ),
         {"spot": -1.0},
         {"strike": 0.0},
         {"strike": -1.0},

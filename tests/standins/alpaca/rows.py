@@ -49,6 +49,19 @@ def article_row(
     }
 
 
+def snapshot_row(bid: float, ask: float, quoted_at: datetime, **changes: Any) -> Row:
+    """Make an option's snapshot; `changes` replace or add parts, for example `latestQuote=None`."""
+    quote = {"t": stamp(quoted_at), "ax": "C", "ap": ask, "as": 10, "bx": "C", "bp": bid, "bs": 12, "c": " "}
+    trade = {"t": stamp(quoted_at), "x": "I", "p": (bid + ask) / 2, "s": 1, "c": "a"}
+    greeks = {"delta": 0.5, "gamma": 0.01, "rho": 0.1, "theta": -0.02, "vega": 0.2}
+    return {"latestQuote": quote, "latestTrade": trade, "greeks": greeks, "impliedVolatility": 0.3} | changes
+
+
+def trade_row(price: float, at: datetime) -> Row:
+    """Make a stock's latest trade."""
+    return {"t": stamp(at), "x": "V", "p": price, "s": 100, "c": ["@"], "i": 52983525029461, "z": "C"}
+
+
 def session_row(date: str, close: str = "16:00") -> Row:
     """Make a trading day of the calendar, New York time; half days close at 13:00."""
     return {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from tests.standins.alpaca.option_page import CHAIN, CHAIN_PARAMS, is_wanted
 from tests.standins.alpaca.rows import Row, account_row
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -37,6 +38,10 @@ class AlpacaService:
         The service's own clock; it decides what of `sip` is too recent for the free plan, and what `/v2/clock` says.
     splits : dict of str to list of (datetime, float)
         First instant in new shares, and new shares per old one.
+    snapshots : dict of str to dict of str to Row
+        Option snapshots by underlying and contract.
+    latest_trades : dict of str to Row
+        Of stocks, by symbol.
     page_size : int or None
         Smaller pages than the client asks for; Alpaca may do that.
     """
@@ -48,6 +53,8 @@ class AlpacaService:
     positions: list[Row] = field(default_factory=list)
     page_size: int | None = None
     _bars: dict[tuple[str, str], dict[Key, Row]] = field(default_factory=dict)
+    snapshots: dict[str, dict[str, Row]] = field(default_factory=dict)
+    latest_trades: dict[str, Row] = field(default_factory=dict)
     _articles: dict[int, Row] = field(default_factory=dict)
 
     def put_bars(self, symbol: str, *rows: Row, timeframe: str = "1Min", feed: str = "iex") -> None:
@@ -74,7 +81,10 @@ class AlpacaService:
             "/v2/calendar": self._calendar,
             "/v2/account": lambda _: self.account,
             "/v2/positions": lambda _: self.positions,
+            "/v2/stocks/trades/latest": self._latest_trades,
         }
+        if path.startswith(CHAIN):
+            return self._chain_page(path.removeprefix(CHAIN), params)
         if path not in routes:
             raise RefusedError(404, "endpoint not found.")
         return routes[path](params)
@@ -111,6 +121,17 @@ class AlpacaService:
         newest_first = params.get("sort", "desc") == "desc"
         page, token = self._page(rows, params, most=50, default=10, reverse=newest_first)
         return {"news": [row for _, row in page], "next_page_token": token}
+
+    def _latest_trades(self, params: Params) -> object:
+        _only({"symbols", "feed"}, params)
+        return {"trades": {symbol: row for symbol, row in self.latest_trades.items() if symbol in _symbols(params)}}
+
+    def _chain_page(self, underlying: str, params: Params) -> object:
+        _only(CHAIN_PARAMS, params)
+        found = self.snapshots.get(underlying, {})
+        rows = {(name, ""): row for name, row in found.items() if is_wanted(name, params)}
+        page, token = self._page(rows, params, most=1_000, default=100)
+        return {"snapshots": {name: row for (name, _), row in page}, "next_page_token": token}
 
     def _calendar(self, params: Params) -> object:
         first, last = params.get("start", "1970-01-01"), params.get("end", "2029-12-31")
