@@ -117,6 +117,26 @@ def trade(
 
 
 @app.command()
+def options(
+    symbol: Annotated[str, typer.Argument(help="For example AAPL.")],
+    budget: Annotated[float, typer.Option(help="US dollars that may be lost.")],
+    view: Annotated[
+        float | None, typer.Option(help="-1 (down) to 1 (up).", show_default="the market analyst's")
+    ] = None,
+    horizon: Annotated[int, typer.Option(help="Days until the options should expire.")] = 30,
+    portfolio: Annotated[str | None, typer.Option(help="Whose shares and cash may cover what is sold.")] = None,
+    port: Port = DEFAULT_PORT,
+    as_json: Json = False,
+) -> None:
+    """Ask for an option strategy on a share; nothing is bought or sold."""
+    with _complaints():
+        request = {"symbol": symbol.upper(), "risk_budget": _finite("--budget", budget), "horizon_days": horizon}
+        request |= {"view": _finite("--view", view)} if view is not None else {}
+        answered = _client(port).ask_options(request | ({"portfolio": portfolio} if portfolio else {}))
+        _print(answered) if as_json else typer.echo(report.options(answered))
+
+
+@app.command()
 def portfolio(
     name: Annotated[str, typer.Argument(help="The portfolio's name.")] = "main",
     cash: Annotated[float | None, typer.Option(help="US dollars to hold from now on.")] = None,

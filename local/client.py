@@ -66,6 +66,16 @@ class DeskClient:
                 return trade
             cursor = self._page(after=cursor, correlation=trade_id, wait=POLL_SECONDS)["cursor"]
 
+    def ask_options(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Ask for an option strategy, wait for the answer and give the request with it."""
+        asked = self._with(self.post("/api/options", request), "id")
+        cursor = ""
+        while True:
+            found = self._with(self.get(f"/api/options/{asked['id']}"), "state", "request")
+            if found["state"] == "answered":
+                return found
+            cursor = self._page(after=cursor, correlation=asked["id"], wait=POLL_SECONDS)["cursor"]
+
     def portfolio(self, name: str) -> dict[str, Any]:
         """Give a portfolio with the latest measure of its risk."""
         return self._with(self.get(_portfolio_path(name)), *_PORTFOLIO)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from local.host import Host
 
 _RANGE = re.compile(r"\S+ to \S+")
+_BOUNDS = ("max_gain", "max_loss")
 _SIDES = {True: "for", False: "against"}
 
 
@@ -81,6 +82,35 @@ def trade(decided: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def options(answered: dict[str, Any]) -> str:
+    """Give what the options strategist suggests, and why not the rest."""
+    found = answered["suggestion"]
+    suggested = found.get("suggested")
+    lines = [f"Options on {found['symbol']}, asked at {answered['requested_at'][:16]} UTC (desk time)"]
+    lines += _suggested(suggested) if suggested else ["=> NOTHING"]
+    lines += [f"  {found['rationale']}"]
+    return "\n".join(lines + [f"  not {each['strategy']}: {each['reason']}" for each in found.get("rejected", [])])
+
+
+def _suggested(suggested: dict[str, Any]) -> list[str]:
+    gain, loss = (f"{suggested[name]:,.2f} USD" if name in suggested else "no bound" for name in _BOUNDS)
+    premium = suggested["net_premium"]
+    return [
+        f"=> {suggested['strategy'].upper()} x {suggested['contracts']}",
+        *(_leg(leg) for leg in suggested["legs"]),
+        f"  {'costs' if premium > 0 else 'brings'} {abs(premium):,.2f} USD; gains at most {gain}, loses at most {loss}",
+        f"  Break-even at {', '.join(f'{price:,.2f}' for price in suggested['break_evens'])} USD;"
+        f" probability of profit {suggested['probability_of_profit']:.0%}",
+    ]
+
+
+def _leg(leg: dict[str, Any]) -> str:
+    side = "buy " if leg["shares"] > 0 else "sell"
+    if leg["kind"] == "stock":
+        return f"  hold {leg['shares']:g} shares at {leg['price']:,.2f} USD"
+    return f"  {side} {abs(leg['shares']) / 100:g} {leg['kind']} {leg['strike']:g} at {leg['price']:,.2f} USD a share"
+
+
 def _opinion(opinion: dict[str, Any]) -> list[str]:
     late = " (late, not counted)" if opinion["late"] else ""
     if "abstained" in opinion:
@@ -138,6 +168,10 @@ def _gist(event: dict[str, Any]) -> str:
             return f"{data['agent']} {data['stance']:+.2f}{' abstained' if 'abstained' in data else ''}"
         case "consensus.reached":
             return f"{data['decision']}: {data['explanation']}"
+        case "options.requested":
+            return f"{data['symbol']}: at most {data['risk_budget']:,.2f} USD at risk, {data['horizon_days']} days"
+        case "options.suggested":
+            return f"{data['symbol']} {data['suggested']['strategy'] if 'suggested' in data else 'nothing suggested'}"
         case "step.failed":
             return f"{data['agent']}: {data['reason']}"
         case _:

@@ -13,6 +13,7 @@ from shared.bus.topology import Subscription, Topic, Topology
 from shared.events.envelope import Event, derive_id
 from shared.events.market import Bar, Interval, MarketData, MarketDataReceived
 from shared.events.news import NewsItem, NewsReceived
+from shared.events.options import OptionsRequested, OptionsWish
 from shared.events.portfolio import Portfolio, PortfolioChanged, Position
 from shared.events.trade import Deadline, Opinion, OpinionFormed, Trade, TradeDeadlineReached, TradeRequested
 
@@ -117,6 +118,23 @@ def a_trade_request(
     event_id = id or derive_id("trade", data.model_dump_json(), time.isoformat())
     event = TradeRequested.first(id=event_id, source="api", stream=stream or f"trade-{event_id}", time=time, data=data)
     return in_run(event, run)
+
+
+def an_options_request(
+    symbol: str = "AAPL",
+    *,
+    view: float | None = 0.5,
+    horizon_days: int = 30,
+    risk_budget: float = 2_000.0,
+    portfolio: str | None = None,
+    time: datetime = CLOSE,
+) -> OptionsRequested:
+    """Give the event by which somebody asks for an option strategy."""
+    data = OptionsWish(
+        symbol=symbol, view=view, horizon_days=horizon_days, risk_budget=risk_budget, portfolio=portfolio
+    )
+    event_id = derive_id("options", data.model_dump_json(), time.isoformat())
+    return OptionsRequested.first(id=event_id, source="api", stream=f"options-{event_id}", time=time, data=data)
 
 
 def an_opinion(

@@ -3,10 +3,32 @@
 from shared.events.envelope import Event
 from shared.events.market import Analysis, AnalysisCompleted
 from shared.events.news import HeadlineScore, Sentiment, SentimentScored
+from shared.events.options import (
+    ChainRead,
+    Climate,
+    NetGreeks,
+    OptionLeg,
+    OptionsSuggested,
+    OptionsSuggestion,
+    OptionStrategy,
+    PayoffPoint,
+    RejectedStrategy,
+)
 from shared.events.portfolio import RiskAssessed, RiskAssessment, RiskBreach
 from shared.events.step import Failure, StepFailed
 from shared.events.trade import Consensus, ConsensusReached, Evidence, Opinion, OpinionFormed, Vote
-from tests.builders import CLOSE, a_bar, a_deadline, a_headline, a_portfolio, a_trade_request, an_opinion, market_data
+from tests.builders import (
+    CLOSE,
+    DAY,
+    a_bar,
+    a_deadline,
+    a_headline,
+    a_portfolio,
+    a_trade_request,
+    an_opinion,
+    an_options_request,
+    market_data,
+)
 
 REQUEST = a_trade_request(portfolio="main")
 
@@ -87,6 +109,55 @@ FULL: tuple[Event, ...] = (
             decided_at=CLOSE,
         ),
     ),
+    an_options_request(portfolio="main"),
+    OptionsSuggested.caused_by(
+        an_options_request(),
+        source="options_strategist",
+        data=OptionsSuggestion(
+            symbol="AAPL",
+            rationale="Up.",
+            suggested=OptionStrategy(
+                strategy="covered_call",
+                contracts=1,
+                legs=(
+                    OptionLeg(kind="stock", shares=100, price=100),
+                    OptionLeg(
+                        kind="call",
+                        shares=-100,
+                        price=2,
+                        strike=105,
+                        implied_volatility=0.3,
+                        delta=0.3,
+                        early_exercise=0,
+                    ),
+                ),
+                net_premium=-200,
+                max_gain=700,
+                max_loss=9_800,
+                risk=0,
+                break_evens=(98,),
+                probability_of_profit=0.6,
+                expected_profit=1 / 3,
+                greeks=NetGreeks(delta=70, gamma=-3, theta_per_day=4, vega_per_point=-10, rho_per_point=-3),
+                payoff=(PayoffPoint(price=0, profit=-9_800),),
+            ),
+            view=0.5,
+            view_of="request",
+            climate=Climate(regime="fair", implied=0.3, realised=0.28, expected=0.27, percentile=0.5),
+            chain=ChainRead(
+                origin="synthetic",
+                quoted_at=CLOSE,
+                expires_at=CLOSE + 30 * DAY,
+                spot=100,
+                rate=0.03,
+                dividend_yield=0,
+                quotes=40,
+                dropped=0,
+            ),
+            rejected=(RejectedStrategy(strategy="collar", reason="It suits a fall."),),
+            evidence=EVIDENCE,
+        ),
+    ),
     StepFailed.first(
         id="f-1",
         source="risk_manager",
@@ -101,6 +172,12 @@ LEAST: tuple[Event, ...] = (
     a_headline(symbols=()),
     a_portfolio(holdings={}, cash=0),
     a_trade_request(),
+    an_options_request(view=None),
+    OptionsSuggested.caused_by(
+        an_options_request(),
+        source="options_strategist",
+        data=OptionsSuggestion(symbol="AAPL", rationale="No price.", abstained="no price"),
+    ),
     RiskAssessed.caused_by(
         a_portfolio(),
         source="risk_manager",

@@ -58,6 +58,7 @@ def _document(client: httpx.Client, symbols: list[str]) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     _tell(document, symbols)
     schemas["TradeRequest"]["properties"]["portfolio"] = {"enum": [_PORTFOLIO, None]}
+    schemas["OptionsRequest"]["properties"]["portfolio"] = {"enum": [_PORTFOLIO, None]}
     schemas["Submission"]["properties"]["published_at"] = {"enum": ["2008-01-02T21:00:00Z", None]}
     schemas["Holdings"]["properties"]["positions"]["maxItems"] = 1  # no symbol may come twice
     told = {

@@ -15,6 +15,7 @@ ANSWERS = {
     "/api/events": "/api/events?limit=20",
     "/api/events/{event_id}": "/api/events/{event}",
     "/api/trades/{trade_id}": "/api/trades/{trade}",
+    "/api/options/{request_id}": "/api/options/{options}",
     "/api/portfolios": "/api/portfolios",
     "/api/portfolios/{name}": "/api/portfolios/documented",
     "/api/bars/{symbol}": "/api/bars/AAPL",
@@ -55,7 +56,7 @@ def test_document_when_it_points_somewhere_something_is_there(document: dict[str
 
 def test_document_when_an_operation_is_in_it_says_what_it_does(document: dict[str, Any]) -> None:
     operations = _operations(document)
-    assert len(operations) == 18
+    assert len(operations) == 20
     for _, _, operation in operations:
         assert operation["summary"]
         assert operation["description"].endswith(".")
@@ -78,7 +79,7 @@ def test_document_when_an_operation_may_refuse_says_how(document: dict[str, Any]
 
 def test_document_when_a_body_is_taken_has_an_example_that_fits(document: dict[str, Any]) -> None:
     taking = [operation for _, _, operation in _operations(document) if "requestBody" in operation]
-    assert len(taking) == 3
+    assert len(taking) == 4
     for operation in taking:
         (media, content), *others = operation["requestBody"]["content"].items()
         schema = document["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
@@ -103,7 +104,9 @@ def test_document_when_an_answer_comes_has_described_it(api: httpx.Client, docum
         json={"symbol": "IBM", "side": "buy", "quantity": 1, "portfolio": "documented"},
         headers={"Idempotency-Key": "documented"},
     ).json()["id"]
-    answer = api.get(ANSWERS[path].format(event=trade, trade=trade))
+    wish = {"symbol": "IBM", "risk_budget": 1_000}
+    options = api.post("/api/options", json=wish, headers={"Idempotency-Key": "documented"}).json()["id"]
+    answer = api.get(ANSWERS[path].format(event=trade, trade=trade, options=options))
     assert answer.status_code == 200
     described = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     _conforms(document, described, answer.json())

@@ -11,6 +11,8 @@ PATHS = {
     "/api/stream": "GET, HEAD, OPTIONS",
     "/api/trades": "POST, OPTIONS",
     "/api/trades/some-id": "GET, HEAD, OPTIONS",
+    "/api/options": "POST, OPTIONS",
+    "/api/options/some-id": "GET, HEAD, OPTIONS",
     "/api/portfolios": "GET, HEAD, OPTIONS",
     "/api/portfolios/main": "GET, PUT, HEAD, OPTIONS",
     "/api/news": "POST, OPTIONS",

@@ -115,6 +115,8 @@ def test_portfolio_when_the_query_is_wrong_is_refused(api: httpx.Client, query: 
         ("/api/events/%0d%0aSet-Cookie:%20a=b", 422, "event_id"),
         ("/api/trades/no-such-trade", 404, None),
         ("/api/trades/%00", 422, "trade_id"),
+        ("/api/options/no-such-request", 404, None),
+        ("/api/options/%00", 422, "request_id"),
         ("/api/portfolios/no-such-portfolio", 404, None),
         ("/api/portfolios/a%20b", 422, "name"),
         (f"/api/portfolios/{'a' * 65}", 422, "name"),

@@ -63,6 +63,8 @@ def stranger() -> Iterator[tuple[type[BaseHTTPRequestHandler], str]]:
     [
         (("trade", "buy", "nan", "AAPL"), "quantity"),
         (("trade", "buy", "inf", "AAPL"), "quantity"),
+        (("options", "AAPL", "--budget", "nan"), "--budget"),
+        (("options", "AAPL", "--budget", "1", "--view", "inf"), "--view"),
         (("portfolio", "main", "--cash", "inf"), "--cash"),
         (("portfolio", "main", "--cash", "1e999"), "--cash"),
         (("portfolio", "main", "--position", "IBM=nan"), "--position IBM"),
@@ -122,6 +124,19 @@ def test_portfolio_when_it_changes_shows_the_risk_of_the_new_content(desk: DeskP
     shown = _run(desk, "portfolio", "fast", "--position", "IBM=5").stdout
     assert "5.00 IBM" in shown
     assert "at prices of 20" in shown
+
+
+def test_options_when_asked_for_show_the_strategy_and_why_not_the_rest(desk: DeskProcess) -> None:
+    arguments = ("options", "ibm", "--budget", "5000", "--view", "0.9", "--horizon", "60")
+    answered = json.loads(_run(desk, *arguments, "--json").stdout)
+    assert answered["request"] == {"symbol": "IBM", "view": 0.9, "horizon_days": 60, "risk_budget": 5_000}
+    shown = _run(desk, *arguments).stdout
+    assert f"=> {answered['suggestion']['suggested']['strategy'].upper()} x " in shown
+    assert "loses at most" in shown
+    assert "not long_straddle: it suits little or no direction" in shown
+    nothing = _run(desk, "options", "IBM", "--budget", "0.01", "--view", "0.9").stdout
+    assert "=> NOTHING" in nothing
+    assert "the budget is 0.01 USD" in nothing
 
 
 def test_events_when_followed_start_at_the_end_unless_told(desk: DeskProcess, api: httpx.Client) -> None:

@@ -9,7 +9,7 @@ from shared.events.envelope import Event
 from shared.events.market import Analysis, AnalysisCompleted
 from shared.store.port import Filter
 from shared.wiring import Desk
-from tests.builders import CLOSE, DAY, a_bar, a_trade_request, an_opinion, market_data
+from tests.builders import CLOSE, DAY, a_bar, a_trade_request, an_opinion, an_options_request, market_data
 
 type Lookup = Callable[[Desk], Awaitable[object]]
 
@@ -76,6 +76,7 @@ CASES: dict[str, Case] = {
     "market_analyst": _voter("market_analyst"),
     "risk_manager": _voter("risk_manager"),
     "sentiment_tracker": _voter("sentiment_tracker"),
+    "options_strategist": Case((an_options_request(),), _emitted("options.suggested"), ["options_strategist"]),
     "consensus": Case(
         (REQUEST, *(an_opinion(REQUEST, agent=agent) for agent in TRADE.judges)),
         _emitted("consensus.reached"),

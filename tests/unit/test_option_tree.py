@@ -72,7 +72,7 @@ def test_price_when_terms_are_any_is_above_exercise_and_the_european_one(terms: 
 @settings(deadline=None)
 @given(TERMS)
 def test_call_when_nothing_is_paid_out_and_money_costs_is_european(terms: Terms) -> None:
-    free = replace(terms, sign=CALL, dividend_yield=0.0, rate=abs(terms.rate))
+    free = replace(terms, sign=CALL, dividend_yield=0.0, rate=abs(float(terms.rate)))
     assert price(free) == pytest.approx(float(value(free).price), abs=2e-2)
 
 
