@@ -194,3 +194,19 @@ def test_value_when_terms_are_arrays_has_their_common_shape() -> None:
 
 def test_normal_cdf_when_far_in_the_lower_tail_keeps_its_digits() -> None:
     assert float(normal_cdf(np.array(-20.0))) == pytest.approx(2.7536241186062337e-89, rel=1e-12)
+
+
+def test_price_when_rounding_would_make_it_less_than_nothing_is_nothing() -> None:
+    # Without its bounds the formula gives -1e-30 or so here.
+    far = Terms(
+        CALL,
+        92.244040655742,
+        250.21153338973104,
+        2.3339116496376757,
+        0.017922734421063763,
+        -0.039665693434961805,
+        0.0147,
+    )
+    near = replace(far, volatility=0.014727681926902735)
+    assert price(far) >= 0
+    assert price(near) >= 0
