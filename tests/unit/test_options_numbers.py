@@ -5,7 +5,7 @@ import pytest
 from shared.quant.payoff import Leg, payoff
 from shared.quant.strategy import STRATEGIES
 from tests.builders import a_portfolio
-from tests.unit.options_bench import EVEN, SEPTEMBER, Bench, real
+from tests.unit.options_bench import CALM, EVEN, SEPTEMBER, Bench, real
 
 NAMES = {strategy.name for strategy in STRATEGIES}
 
@@ -96,10 +96,10 @@ async def test_numbers_when_compared_with_a_revaluation_of_the_position_are_its_
     assert greeks.rho_per_point == pytest.approx(rho, rel=1e-3)
 
 
-async def test_early_exercise_when_a_put_is_deep_is_worth_something(bench: Bench) -> None:
-    await real(bench)
-    answer = await bench.ask(symbol="IBM", view=-0.9, horizon_days=300, risk_budget=5_000, time=SEPTEMBER)
+async def test_early_exercise_when_a_put_is_at_the_money_for_long_is_worth_something(bench: Bench) -> None:
+    await bench.closes(*CALM)
+    answer = await bench.ask(view=-0.9, horizon_days=300, risk_budget=5_000)
     assert answer.suggested is not None
-    early = {leg.kind: leg.early_exercise or 0 for leg in answer.suggested.legs}
-    assert early.get("put", 1) > 0
-    assert early.get("call", 0) < 0.02
+    assert answer.suggested.strategy == "bear_put_spread"
+    low, high = (leg.early_exercise or 0.0 for leg in answer.suggested.legs)
+    assert 0 < low < high < 1
