@@ -19,6 +19,7 @@ from talipp.ohlcv import OHLCV
 
 from shared.errors import InvalidError
 from shared.quant.decay import decayed
+from shared.quant.extreme import Candidates, push_highest, push_lowest
 from shared.quant.indicator import IndicatorState, advance, empty, read
 from shared.quant.risk import ewma_volatility, returns_from_closes
 
@@ -38,9 +39,17 @@ WARM_AFTER = {
     "macd": 26,
     "macd_signal": 34,
     "macd_histogram": 34,
+    "volume_flow_20": 21,
+    "adx_14": 28,
     "sma_50": 50,
+    "volatility_slow": 63,
     "ema_200": 200,
+    "high_252": 252,
+    "low_252": 252,
+    "position_252": 252,
 }
+NOT_IN_TALIB = {"bollinger_percent_b", "volatility_ewma", "volatility_slow", "position_252", "volume_flow_20", "adx_14"}
+"""By that name or with that seed."""
 STATE = TypeAdapter(IndicatorState)
 FACTORS = st.floats(0.9, 1.1)
 SPREADS = st.floats(0.0, 0.05)
@@ -105,11 +114,13 @@ def by_talib(name: str) -> NDArray[np.float64]:
         "bollinger_upper": upper,
         "bollinger_lower": lower,
         "momentum_20": talib.ROCP(close, 20),
+        "high_252": talib.MAX(high, 252),
+        "low_252": talib.MIN(low, 252),
     }
     return np.asarray(answers[name])
 
 
-@pytest.mark.parametrize("name", sorted(WARM_AFTER.keys() - {"bollinger_percent_b", "volatility_ewma"}))
+@pytest.mark.parametrize("name", sorted(WARM_AFTER.keys() - NOT_IN_TALIB))
 def test_reading_when_warm_equals_talib(name: str) -> None:
     theirs = by_talib(name)
     warm = ~np.isnan(theirs)
@@ -138,6 +149,36 @@ def test_reading_when_warm_equals_talipp(name: str, oracle: talipp.Indicator, pa
     np.testing.assert_allclose(column(name)[seeded - 1 :], theirs, rtol=1e-9)
 
 
+def test_adx_when_its_seed_has_faded_equals_talib() -> None:
+    high, low, close, _ = apple().T.copy()
+    np.testing.assert_allclose(column("adx_14")[600:], talib.ADX(high, low, close, 14)[600:], rtol=1e-9)
+
+
+def test_volume_flow_when_warm_is_the_move_of_talibs_balance_volume() -> None:
+    _, _, close, volume = apple().T.copy()
+    balance, traded = talib.OBV(close, volume), talib.SUM(volume, 20)
+    theirs = (balance[20:] - balance[:-20]) / traded[20:]
+    np.testing.assert_allclose(column("volume_flow_20")[20:], theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_position_when_warm_is_where_the_close_lies_in_talibs_year() -> None:
+    high, low, close, _ = apple().T.copy()
+    highest, lowest = talib.MAX(high, 252)[251:], talib.MIN(low, 252)[251:]
+    np.testing.assert_allclose(column("position_252")[251:], (close[251:] - lowest) / (highest - lowest), rtol=1e-9)
+
+
+@given(st.lists(st.integers(0, 9).map(float), min_size=1, max_size=60), st.integers(1, 20))
+@settings(deadline=None)
+def test_extremes_when_pushed_bar_by_bar_are_those_of_the_window(values: list[float], span: int) -> None:
+    highs: Candidates = ()
+    lows: Candidates = ()
+    for nth, value in enumerate(values, start=1):
+        highs, lows = push_highest(highs, nth, value, span), push_lowest(lows, nth, value, span)
+        window = values[max(0, nth - span) : nth]
+        assert (highs[0][1], lows[0][1]) == (max(window), min(window))
+        assert max(len(highs), len(lows)) <= span
+
+
 def test_macd_when_first_read_has_a_fast_average_seeded_from_closes_15_to_26() -> None:
     closes = apple()[:26, 2]
     assert apple_readings()[25]["macd"] == pytest.approx(closes[14:].mean() - closes.mean(), rel=1e-12)
@@ -149,10 +190,11 @@ def test_macd_when_seeds_have_faded_is_the_difference_of_the_averages() -> None:
     assert gap[150:].max() < 1e-9
 
 
-@pytest.mark.parametrize("count", [21, 60, 500, 3_270])
-def test_volatility_when_warm_is_the_annualised_risk_measure(count: int) -> None:
-    daily = ewma_volatility(returns_from_closes(apple()[:count, 2]))
-    assert apple_readings()[count - 1]["volatility_ewma"] == pytest.approx(daily * 252**0.5, rel=1e-9)
+@pytest.mark.parametrize(("name", "decay"), [("volatility_ewma", 0.94), ("volatility_slow", 0.99)])
+@pytest.mark.parametrize("count", [63, 500, 3_270])
+def test_volatility_when_warm_is_the_annualised_risk_measure(name: str, decay: float, count: int) -> None:
+    daily = ewma_volatility(returns_from_closes(apple()[:count, 2]), decay)
+    assert apple_readings()[count - 1][name] == pytest.approx(daily * 252**0.5, rel=1e-9)
 
 
 @pytest.mark.parametrize(("name", "bars"), WARM_AFTER.items())
@@ -179,8 +221,8 @@ def test_state_when_saved_as_json_mid_series_gives_identical_values(bars: list[B
 
 def test_state_when_windows_are_full_stays_small() -> None:
     state = folded(apple().tolist())
-    assert len(state.closes) == 50
-    assert len(STATE.dump_json(state)) < 1_500
+    assert (len(state.closes), len(state.volumes)) == (50, 20)
+    assert len(STATE.dump_json(state)) < 3_000
 
 
 @given(walks(least=50))
@@ -188,6 +230,8 @@ def test_state_when_windows_are_full_stays_small() -> None:
 def test_readings_when_prices_walk_keep_their_bounds(bars: list[Bar]) -> None:
     values = read(folded(bars))
     assert 0 <= values["rsi_14"] <= 100
+    assert 0 <= values["adx_14"] <= 100
+    assert -1 <= values["volume_flow_20"] <= 1
     assert values["atr_14"] >= 0
     assert values["volatility_ewma"] >= 0
     assert values["momentum_20"] > -1
@@ -203,12 +247,12 @@ def test_readings_when_prices_walk_keep_their_bounds(bars: list[Bar]) -> None:
 def test_readings_when_prices_are_scaled_scale_or_stay(bars: list[Bar], factor: float) -> None:
     values = read(folded(bars))
     scaled = read(folded([(high * factor, low * factor, close * factor, volume) for high, low, close, volume in bars]))
-    unitless = {"rsi_14", "bollinger_percent_b", "momentum_20", "volatility_ewma"}
+    unitless = {"rsi_14", "adx_14", "bollinger_percent_b", "momentum_20", "volatility_ewma", "volume_flow_20"}
     # A power of two changes no digit, so this holds to the last one.
     assert scaled == {name: value if name in unitless else value * factor for name, value in values.items()}
 
 
-@given(st.lists(st.floats(1e-9, 1e12), min_size=200, max_size=210))
+@given(st.lists(st.floats(1e-9, 1e12), min_size=252, max_size=260))
 @settings(deadline=None, max_examples=30)
 def test_readings_when_prices_are_extreme_are_finite_json(closes: list[float]) -> None:
     values = read(folded([(close, close, close, 0.0) for close in closes]))
@@ -218,11 +262,13 @@ def test_readings_when_prices_are_extreme_are_finite_json(closes: list[float]) -
 
 @pytest.mark.parametrize("close", [0.1, 1 / 3, 100.0, 1e12])
 def test_readings_when_the_series_is_constant_are_neutral(close: float) -> None:
-    values = read(folded(flat(close, 250)))
+    values = read(folded(flat(close, 260)))
     assert all(values[name] == close for name in ("sma_20", "sma_50", "ema_12", "ema_26", "ema_200"))
     assert values["bollinger_lower"] == values["bollinger_upper"] == close
-    assert (values["rsi_14"], values["bollinger_percent_b"]) == (50.0, 0.5)
-    assert all(values[name] == 0 for name in ("macd", "macd_signal", "atr_14", "momentum_20", "volatility_ewma"))
+    assert (values["rsi_14"], values["bollinger_percent_b"], values["position_252"]) == (50.0, 0.5, 0.5)
+    assert values["high_252"] == values["low_252"] == close
+    still = ("macd", "macd_signal", "atr_14", "momentum_20", "volatility_ewma", "volatility_slow", "adx_14")
+    assert all(values[name] == 0 for name in (*still, "volume_flow_20"))
 
 
 @pytest.mark.parametrize(("factor", "rsi"), [(1.01, 100.0), (0.99, 0.0)])
