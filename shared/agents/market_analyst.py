@@ -1,25 +1,32 @@
 """The market analyst: reads prices bar by bar, says when its view of a symbol changes, and votes on trades.
 
-State per symbol is what the indicators need and the last bar. A bar that comes late, or corrects an earlier one, makes
-it fold that symbol's history anew.
+It also runs the detectors of `shared/detection` over every bar, and tells of what they find. State per symbol is what
+the indicators and detectors need and the last bar. A bar that comes late, or corrects an earlier one, makes it fold
+that symbol's history anew.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from shared.agents.decision import Decision
 from shared.agents.opinion import Judgment
 from shared.agents.own_state import OwnState
+from shared.detection import catalogue
+from shared.detection.catalogue import Finding
+from shared.detection.detector import Memory, Seen
 from shared.errors import MissingError, TransientError
 from shared.events.emit import Emit
-from shared.events.market import Analysis, AnalysisCompleted, Bar, Interval, MarketDataReceived
+from shared.events.envelope import Event
+from shared.events.market import Alarm, Analysis, AnalysisCompleted, Bar, Interval, MarketDataReceived, Regime
 from shared.events.trade import Evidence, TradeRequested
 from shared.projections.bar import STALE_AFTER, BarHistory
 from shared.quant import indicator
 from shared.quant.indicator import IndicatorState
+from shared.quant.regime import regime_of
 from shared.watchlist import Watchlist
 
 NAME = "market_analyst"
@@ -45,6 +52,8 @@ class SymbolState(BaseModel):
     event: str | None = None
     view: float | None = None
     parts: dict[str, float] = {}
+    regime: Regime | None = None
+    memories: dict[str, Memory] = {}
 
 
 class AnalystState(BaseModel):
@@ -54,6 +63,18 @@ class AnalystState(BaseModel):
 
     interval: Interval | None = None
     symbols: dict[str, SymbolState] = {}
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _leave_what_lacks_indicators(cls, symbols: dict[str, Any]) -> dict[str, Any]:
+        # A snapshot of an earlier version knows fewer indicators: its symbols are folded anew from their history.
+        return {name: known for name, known in symbols.items() if _is_whole(known)}
+
+
+def _is_whole(known: Any) -> bool:
+    return (
+        isinstance(known, SymbolState) or {each.name for each in fields(IndicatorState)} <= known["indicators"].keys()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +86,45 @@ class AnalystDeps:
     watchlist: Watchlist
 
 
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    """A symbol after a bar; `seen` and `found` are empty where the bar says nothing of now."""
+
+    state: SymbolState
+    seen: Seen | None = None
+    found: Sequence[Finding] = ()
+
+
 async def on_market_data_received(
     event: MarketDataReceived, state: AnalystState, deps: AnalystDeps
 ) -> Decision[AnalystState]:
-    """Fold the bars, and emit an analysis for each symbol whose view changed."""
+    """Fold the bars, and emit an analysis for each symbol whose view changed, and what the detectors found."""
     # Bars of another length are another history: that of this length is read anew.
     symbols = dict(state.symbols) if state.interval == event.data.interval else {}
-    emits = list[Emit]()
+    emits, found, seen = list[Emit](), list[Finding](), list[Seen]()
     for ordinal, bar in enumerate(event.data.bars):
         before = symbols.get(bar.symbol)
-        current = await _fold(event, bar, before, deps)
+        folded = await _fold(event, bar, before, deps)
+        current = folded.state
         if current is before:
             continue
-        analysis = _analysis(current)
-        if analysis is not None and _has_news(before, analysis):
-            current = current.model_copy(update={"view": analysis.view, "parts": _parts(_readings(current), current)})
-            # A late bar is older than what is known by now, and so than the analysis.
-            time = max(event.time, analysis.closed_at)
-            completed = AnalysisCompleted.caused_by(event, source=NAME, data=analysis, ordinal=ordinal, time=time)
-            emits.append(Emit(completed))
+        reading = _read(current)
+        if reading is not None and _has_news(before, reading):
+            emits.append(_emit(event, AnalysisCompleted, _analysis(current, reading), ordinal))
+            said = {"view": reading.view, "parts": reading.parts, "regime": reading.regime}
+            current = current.model_copy(update=said)
         symbols[bar.symbol] = current
+        found += folded.found
+        seen += [folded.seen] if folded.seen is not None else []
+    found += catalogue.compare(seen)
+    emits += [_emit(event, kind, fact, ordinal) for ordinal, (kind, fact) in enumerate(found)]
     return Decision(AnalystState(interval=event.data.interval, symbols=symbols), tuple(emits))
+
+
+def _emit(event: MarketDataReceived, kind: type[Event], data: Analysis | Alarm, ordinal: int) -> Emit:
+    # A late bar is older than what is known by now, and so than what follows from it.
+    time = max(event.time, data.closed_at)
+    return Emit(kind.caused_by(event, source=NAME, data=data, ordinal=ordinal, time=time))
 
 
 async def judge_trade(event: TradeRequested, deps: AnalystDeps) -> Judgment:
@@ -97,17 +136,18 @@ async def judge_trade(event: TradeRequested, deps: AnalystDeps) -> Judgment:
         The symbol's prices are too few, or too old to say anything about now.
     """
     known = await _as_of(event, deps)
-    analysis = _analysis(known)
-    if analysis is None:
+    reading = _read(known)
+    if reading is None:
         raise MissingError(f"only {known.indicators.count} bars of {event.data.symbol} are known, 50 are needed")
-    if analysis.indicators["volatility_ewma"] == 0:
+    if reading.indicators["volatility_ewma"] == 0:
         raise MissingError(f"the price of {event.data.symbol} has not moved")
+    analysis = _analysis(known, reading)
     stance = analysis.view if event.data.side == "buy" else -analysis.view
     return Judgment(
         stance=stance,
         confidence=analysis.confidence,
         rationale=f"{analysis.symbol} closed at {analysis.close:.2f} USD on {analysis.closed_at:%Y-%m-%d},"
-        f" trend {analysis.trend}, view {analysis.view:+.2f}.",
+        f" trend {analysis.trend}, view {analysis.view:+.2f}{_in_words(analysis.regime)}.",
         evidence=(
             Evidence(name="close", value=analysis.close, unit="USD", event=known.event),
             *(
@@ -132,16 +172,19 @@ async def _as_of(event: TradeRequested, deps: AnalystDeps) -> SymbolState:
     return SymbolState(indicators=_folded(history), last=history[-1])
 
 
-async def _fold(event: MarketDataReceived, bar: Bar, before: SymbolState | None, deps: AnalystDeps) -> SymbolState:
+async def _fold(event: MarketDataReceived, bar: Bar, before: SymbolState | None, deps: AnalystDeps) -> _Folded:
     if before is not None and bar == before.last:
-        return before
-    if before is not None and bar.closed_at > before.last.closed_at:
-        state = indicator.advance(before.indicators, bar.high, bar.low, bar.close, bar.volume)
-        return before.model_copy(update={"indicators": state, "last": bar, "event": event.id})
-    return await _rebuild(event, bar, before, deps)
+        return _Folded(before)
+    if before is None or bar.closed_at <= before.last.closed_at:
+        return await _rebuild(event, bar, before, deps)
+    state = indicator.advance(before.indicators, bar.high, bar.low, bar.close, bar.volume)
+    seen = Seen(bar, event.data.interval, before.indicators, state)
+    memories, found = catalogue.follow(before.memories, seen)
+    changed = {"indicators": state, "last": bar, "event": event.id, "memories": memories}
+    return _Folded(before.model_copy(update=changed), seen, found)
 
 
-async def _rebuild(event: MarketDataReceived, bar: Bar, before: SymbolState | None, deps: AnalystDeps) -> SymbolState:
+async def _rebuild(event: MarketDataReceived, bar: Bar, before: SymbolState | None, deps: AnalystDeps) -> _Folded:
     # The projection may not have this event's bar yet, and may already have later ones.
     end = bar if before is None or bar.closed_at > before.last.closed_at else before.last
     as_of = max(event.time, end.closed_at)
@@ -150,8 +193,22 @@ async def _rebuild(event: MarketDataReceived, bar: Bar, before: SymbolState | No
     history = [known[moment] for moment in sorted(known) if moment <= end.closed_at]
     if before is not None and len(history) < min(before.indicators.count, HISTORY_BARS):
         raise TransientError(f"the bars of {bar.symbol} are not projected yet")
-    kept = (before.view, before.parts) if before else (None, {})
-    return SymbolState(indicators=_folded(history), last=history[-1], event=event.id, view=kept[0], parts=kept[1])
+    kept = {"view": before.view, "parts": before.parts, "regime": before.regime} if before else {}
+    anew = _watched(history, event.data.interval)
+    state = anew.state.model_copy(update={"event": event.id, **kept})
+    return _Folded(state, anew.seen, anew.found) if history[-1] == bar else _Folded(state)
+
+
+def _watched(history: list[Bar], interval: Interval) -> _Folded:
+    """Fold a history as if it came bar by bar: what is found in its last bar is news."""
+    state, memories = indicator.empty(), catalogue.NOTHING
+    seen, found = None, list[Finding]()
+    for bar in history:
+        after = indicator.advance(state, bar.high, bar.low, bar.close, bar.volume)
+        seen = Seen(bar, interval, state, after)
+        memories, found = catalogue.follow(memories, seen)
+        state = after
+    return _Folded(SymbolState(indicators=state, last=history[-1], memories=dict(memories)), seen, found)
 
 
 def _folded(history: list[Bar]) -> IndicatorState:
@@ -161,8 +218,22 @@ def _folded(history: list[Bar]) -> IndicatorState:
     return state
 
 
-def _readings(state: SymbolState) -> dict[str, float]:
-    return indicator.read(state.indicators)
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the indicators say of a symbol: the view is the mean of its parts, each from -1 to +1."""
+
+    indicators: dict[str, float]
+    parts: dict[str, float]
+    view: float
+    regime: Regime | None
+
+
+def _read(state: SymbolState) -> _Reading | None:
+    readings = indicator.read(state.indicators)
+    if any(name not in readings for name in _NEEDED):
+        return None
+    parts = _parts(readings, state)
+    return _Reading(readings, parts, sum(parts.values()) / len(parts), _regime(readings, state))
 
 
 def _parts(readings: dict[str, float], state: SymbolState) -> dict[str, float]:
@@ -176,23 +247,30 @@ def _parts(readings: dict[str, float], state: SymbolState) -> dict[str, float]:
     }
 
 
-def _analysis(state: SymbolState) -> Analysis | None:
-    readings = _readings(state)
-    if any(name not in readings for name in _NEEDED):
+def _regime(readings: dict[str, float], state: SymbolState) -> Regime | None:
+    if "volatility_slow" not in readings:
         return None
-    parts = _parts(readings, state)
-    view = sum(parts.values()) / len(parts)
-    spread = max(parts.values()) - min(parts.values())
+    return regime_of(readings["adx_14"], readings["volatility_ewma"], readings["volatility_slow"], state.regime)
+
+
+def _analysis(state: SymbolState, reading: _Reading) -> Analysis:
+    parts = reading.parts
+    moved = [name for name, part in parts.items() if abs(part - state.parts.get(name, 0.0)) >= VIEW_STEP]
     return Analysis(
         symbol=state.last.symbol,
         closed_at=state.last.closed_at,
         close=state.last.close,
-        trend=_trend(view),
-        view=view,
-        confidence=max(0.0, 1 - spread / 2),
-        indicators=readings,
-        moved_by=tuple(name for name, part in parts.items() if abs(part - state.parts.get(name, 0.0)) >= VIEW_STEP),
+        trend=_trend(reading.view),
+        view=reading.view,
+        confidence=max(0.0, 1 - (max(parts.values()) - min(parts.values())) / 2),
+        regime=reading.regime,
+        indicators=reading.indicators,
+        moved_by=(*moved, *(("regime",) if reading.regime != state.regime else ())),
     )
+
+
+def _in_words(regime: Regime | None) -> str:
+    return f", {regime.replace('_', ' ')} regime" if regime else ""
 
 
 def _trend(view: float) -> Literal["up", "down", "sideways"]:
@@ -201,7 +279,7 @@ def _trend(view: float) -> Literal["up", "down", "sideways"]:
     return "up" if view > 0 else "down"
 
 
-def _has_news(before: SymbolState | None, analysis: Analysis) -> bool:
-    if before is None or before.view is None:
+def _has_news(before: SymbolState | None, reading: _Reading) -> bool:
+    if before is None or before.view is None or before.regime != reading.regime:
         return True
-    return _trend(before.view) != analysis.trend or abs(before.view - analysis.view) >= VIEW_STEP
+    return _trend(before.view) != _trend(reading.view) or abs(before.view - reading.view) >= VIEW_STEP

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from shared.errors import InvalidError
 from shared.events.envelope import Event
-from shared.events.market import AnalysisCompleted, MarketDataReceived
+from shared.events.market import AnalysisCompleted, MarketCrashDetected, MarketDataReceived, MarketWhaleDetected
 from shared.events.news import NewsReceived, SentimentScored
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
@@ -23,6 +23,8 @@ EVENTS: dict[str, type[Event]] = {
     for kind in (
         MarketDataReceived,
         AnalysisCompleted,
+        MarketCrashDetected,
+        MarketWhaleDetected,
         NewsReceived,
         SentimentScored,
         PortfolioChanged,

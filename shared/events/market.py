@@ -7,6 +7,10 @@ from pydantic import Field, model_validator
 from shared.events.envelope import Event, Fact, Finite, NonNegative, Price, Share, Stance, Symbol, UtcTime
 
 Interval = Literal["1Min", "5Min", "15Min", "1Hour", "1Day"]
+Regime = Literal["trend", "range", "high_volatility"]
+Severity = Literal["moderate", "severe", "extreme"]
+MARKET = "MARKET"
+"""In the place of a symbol: the market as a whole, as far as the watchlist shows it."""
 
 
 class Bar(Fact):
@@ -61,10 +65,12 @@ class Analysis(Fact):
         Expected direction, -1 (down) to +1 (up).
     confidence : float
         0 to 1.
+    regime : str or None
+        Whether the symbol trends, ranges, or moves more than it used to; None until enough bars are known.
     indicators : dict of str to float
         The numbers that the view rests on; names carry units where they have one.
     moved_by : tuple of str
-        The indicators whose change made the view change.
+        The indicators whose change made the view change; `regime` where that changed.
     """
 
     symbol: Symbol
@@ -73,6 +79,7 @@ class Analysis(Fact):
     trend: Literal["up", "down", "sideways"]
     view: Stance
     confidence: Share
+    regime: Regime | None = None
     indicators: dict[str, Finite]
     moved_by: tuple[str, ...]
 
@@ -82,3 +89,80 @@ class AnalysisCompleted(Event):
 
     type: Literal["analysis.completed"] = "analysis.completed"
     data: Analysis
+
+
+class Alarm(Fact):
+    """What a detector found in bars that closed just now.
+
+    Attributes
+    ----------
+    symbol : str
+        `MARKET` where it concerns many at once.
+    """
+
+    symbol: Symbol
+    closed_at: UtcTime
+
+
+class Crash(Alarm):
+    """A crash; `shared/detection/crash.py` says by which formula.
+
+    Attributes
+    ----------
+    kind : str
+        `drop` within a bar, `drawdown` from the year's high, `breadth` of the watchlist.
+    fall : float
+        Fraction lost in the bar, or since the high; of breadth the mean of those that fell.
+    threshold : float
+        From which it is called one, the same unit.
+    symbols : tuple of str
+        Those that fell.
+    of : int
+        Symbols that were looked at.
+    """
+
+    kind: Literal["drop", "drawdown", "breadth"]
+    severity: Severity
+    fall: Share
+    threshold: NonNegative
+    symbols: tuple[Symbol, ...]
+    of: int = Field(ge=1)
+
+
+class MarketCrashDetected(Event):
+    """`market.crash.detected`: a symbol, or many at once, fell out of the ordinary."""
+
+    type: Literal["market.crash.detected"] = "market.crash.detected"
+    data: Crash
+
+
+class Whale(Alarm):
+    """A volume far above the usual one; `shared/detection/whale.py` says by which formula.
+
+    Attributes
+    ----------
+    side : str
+        What the price did with it.
+    volume, usual_volume : float
+        Shares in the bar, and usual in such a bar.
+    surprise : float
+        How far the volume lies above the usual one, in standard deviations of its logarithm.
+    change : float
+        The bar's return, a fraction.
+    impact : float
+        The same in standard deviations of returns.
+    """
+
+    side: Literal["buying", "selling", "unclear"]
+    volume: NonNegative
+    usual_volume: NonNegative
+    surprise: NonNegative
+    change: Finite
+    impact: Finite
+
+
+class MarketWhaleDetected(Event):
+    """`market.whale.detected`: somebody traded far more of a symbol than is usual."""
+
+    type: Literal["market.whale.detected"] = "market.whale.detected"
+    data: Whale

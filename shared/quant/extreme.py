@@ -31,9 +31,20 @@ def push_highest(candidates: Candidates, nth: int, value: float, span: int) -> C
     -----
     At most `span` candidates, where values fall all the way; of a random walk about the square root of it.
     """
-    return (*(each for each in candidates if each[1] > value and each[0] > nth - span), (nth, value))
+    kept = len(candidates)
+    while kept and candidates[kept - 1][1] <= value:
+        kept -= 1
+    return (*candidates[_has_left(candidates, nth, span) : kept], (nth, value))
 
 
 def push_lowest(candidates: Candidates, nth: int, value: float, span: int) -> Candidates:
     """Take in bar number `nth` as `push_highest` does; the first candidate is the lowest of the window."""
-    return (*(each for each in candidates if each[1] < value and each[0] > nth - span), (nth, value))
+    kept = len(candidates)
+    while kept and candidates[kept - 1][1] >= value:
+        kept -= 1
+    return (*candidates[_has_left(candidates, nth, span) : kept], (nth, value))
+
+
+def _has_left(candidates: Candidates, nth: int, span: int) -> int:
+    # The window moves by one bar, so at most one candidate leaves it.
+    return 1 if candidates and candidates[0][0] <= nth - span else 0

@@ -247,7 +247,8 @@ def test_readings_when_prices_walk_keep_their_bounds(bars: list[Bar]) -> None:
 def test_readings_when_prices_are_scaled_scale_or_stay(bars: list[Bar], factor: float) -> None:
     values = read(folded(bars))
     scaled = read(folded([(high * factor, low * factor, close * factor, volume) for high, low, close, volume in bars]))
-    unitless = {"rsi_14", "adx_14", "bollinger_percent_b", "momentum_20", "volatility_ewma", "volume_flow_20"}
+    measures = ("rsi_14", "adx_14", "bollinger_percent_b", "momentum_20", "volume_flow_20", "position_252")
+    unitless = {*measures, "volatility_ewma", "volatility_slow"}
     # A power of two changes no digit, so this holds to the last one.
     assert scaled == {name: value if name in unitless else value * factor for name, value in values.items()}
 

@@ -150,7 +150,10 @@ async def test_analysis_when_the_view_hardly_changes_is_not_repeated() -> None:
             assert _trend(view) == desk.said[-1].data.trend
     assert 20 < len(desk.said) < 200
     pairs = pairwise(said.data for said in desk.said)
-    assert all(abs(one.view - other.view) >= 0.25 or one.trend != other.trend for one, other in pairs)
+    assert all(
+        abs(one.view - other.view) >= 0.25 or (one.trend, one.regime) != (other.trend, other.regime)
+        for one, other in pairs
+    )
 
 
 def _trend(view: float) -> str:
