@@ -1,8 +1,8 @@
 """One example of every event type with all that it can hold, and of some with as little as they may."""
 
 from shared.events.envelope import Event
-from shared.events.market import Analysis, AnalysisCompleted
-from shared.events.news import HeadlineScore, Sentiment, SentimentScored
+from shared.events.market import Analysis, AnalysisCompleted, Crash, MarketCrashDetected, MarketWhaleDetected, Whale
+from shared.events.news import HeadlineScore, Regulation, RegulationChanged, Sentiment, SentimentScored
 from shared.events.options import (
     ChainRead,
     Climate,
@@ -61,9 +61,43 @@ FULL: tuple[Event, ...] = (
             trend="up",
             view=0.1,
             confidence=0.9,
+            regime="high_volatility",
             indicators={"rsi_14": 2 / 3},
             moved_by=("rsi_14",),
         ),
+    ),
+    MarketCrashDetected.caused_by(
+        market_data(),
+        source="market_analyst",
+        data=Crash(
+            symbol="MARKET",
+            kind="breadth",
+            severity="severe",
+            closed_at=CLOSE,
+            fall=0.07,
+            threshold=0.04,
+            symbols=("AAPL", "IBM"),
+            of=3,
+        ),
+    ),
+    MarketWhaleDetected.caused_by(
+        market_data(),
+        source="market_analyst",
+        data=Whale(
+            symbol="AAPL",
+            closed_at=CLOSE,
+            side="selling",
+            volume=5e9,
+            usual_volume=1e9 / 3,
+            surprise=4.2,
+            change=-0.03,
+            impact=-1.5,
+        ),
+    ),
+    RegulationChanged.caused_by(
+        a_headline(),
+        source="sentiment_tracker",
+        data=Regulation(authority="SEC", action="ban", headline="SEC bans ✓", news="n-1", symbols=("AAPL",)),
     ),
     SentimentScored.caused_by(
         a_headline(),

@@ -1,8 +1,10 @@
 """The sentiment tracker: scores headlines as they come and keeps a rolling score per symbol, ageing by half-life.
 
-A headline that names no symbol concerns the market as a whole and is kept under `MARKET`.
+A headline that names no symbol concerns the market as a whole and is kept under `MARKET`. The same words from several
+vendors are one story and count once, as of the first of them. Where an authority acts, that is told as well.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,15 +13,16 @@ from pydantic import BaseModel, ConfigDict
 from shared.agents.decision import Decision
 from shared.agents.opinion import Judgment
 from shared.agents.own_state import OwnState
+from shared.detection import regulation
 from shared.errors import MissingError
 from shared.events.emit import Emit
-from shared.events.news import HeadlineScore, NewsReceived, Sentiment, SentimentScored
+from shared.events.market import MARKET
+from shared.events.news import HeadlineScore, NewsReceived, RegulationChanged, Sentiment, SentimentScored
 from shared.events.trade import Evidence, TradeRequested
 from shared.quant.decay import decayed
 
 NAME = "sentiment_tracker"
 STREAM = "news"
-MARKET = "MARKET"
 MARKET_SHARE = 0.3
 HALF_LIFE_HOURS = 72.0
 HEADLINES_KEPT = 8
@@ -78,9 +81,15 @@ async def on_news_received(
     )
     headlines, emits = dict(state.headlines), list[Emit]()
     for ordinal, symbol in enumerate(dict.fromkeys(event.data.symbols or (MARKET,))):
-        headlines[symbol] = _ordered((*headlines.get(symbol, ()), headline))
+        known = headlines.get(symbol, ())
+        headlines[symbol] = _ordered((*known, headline))
+        if headlines[symbol] == known:
+            continue
         current = _sentiment(symbol, headlines[symbol], event.time)
         emits.append(Emit(SentimentScored.caused_by(event, source=NAME, data=current, ordinal=ordinal)))
+    change = regulation.find(event.data, event.id) if emits else None
+    if change is not None:
+        emits.append(Emit(RegulationChanged.caused_by(event, source=NAME, data=change)))
     return Decision(SentimentState(headlines=_kept(headlines)), tuple(emits))
 
 
@@ -109,8 +118,16 @@ async def judge_trade(event: TradeRequested, deps: SentimentDeps) -> Judgment:
 
 
 def _ordered(headlines: tuple[Headline, ...]) -> tuple[Headline, ...]:
-    once = {headline.event: headline for headline in headlines}.values()
-    return tuple(sorted(once, key=lambda headline: (headline.published_at, headline.event)))
+    ordered = sorted(headlines, key=lambda headline: (headline.published_at, headline.event))
+    first = dict[str, Headline]()
+    for headline in ordered:
+        first.setdefault(_story(headline.text), headline)
+    return tuple(first.values())
+
+
+def _story(text: str) -> str:
+    """Give what two headlines have in common that are the same story: their words, whatever stands between them."""
+    return " ".join(re.findall(r"\w+", text.casefold())) or text
 
 
 def _kept(headlines: dict[str, tuple[Headline, ...]]) -> dict[str, tuple[Headline, ...]]:

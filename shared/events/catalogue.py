@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from shared.errors import InvalidError
 from shared.events.envelope import Event
 from shared.events.market import AnalysisCompleted, MarketCrashDetected, MarketDataReceived, MarketWhaleDetected
-from shared.events.news import NewsReceived, SentimentScored
+from shared.events.news import NewsReceived, RegulationChanged, SentimentScored
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
 from shared.events.step import StepFailed
@@ -27,6 +27,7 @@ EVENTS: dict[str, type[Event]] = {
         MarketWhaleDetected,
         NewsReceived,
         SentimentScored,
+        RegulationChanged,
         PortfolioChanged,
         RiskAssessed,
         TradeRequested,

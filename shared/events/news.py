@@ -35,6 +35,49 @@ class NewsReceived(Event):
     data: NewsItem
 
 
+RegulatoryAction = Literal[
+    "adopt",
+    "approve",
+    "ban",
+    "block",
+    "ease",
+    "fine",
+    "investigate",
+    "propose",
+    "rescue",
+    "set_rate",
+    "settle",
+    "sue",
+]
+
+
+class Regulation(Fact):
+    """What an authority did, as a headline tells it.
+
+    Attributes
+    ----------
+    authority : str
+        By its usual name, for example `SEC`; `regulators` and `court` where the headline says no more.
+    news : str
+        Id of the event that brought the headline.
+    symbols : tuple of str
+        Those that the headline is about; empty for the market as a whole.
+    """
+
+    authority: str
+    action: RegulatoryAction
+    headline: str
+    news: Token
+    symbols: tuple[Symbol, ...] = ()
+
+
+class RegulationChanged(Event):
+    """`regulation.changed`: an authority acts."""
+
+    type: Literal["regulation.changed"] = "regulation.changed"
+    data: Regulation
+
+
 class HeadlineScore(Fact):
     """What one headline contributed: the event to follow it to, its text, tone and remaining weight."""
 

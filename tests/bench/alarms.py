@@ -19,7 +19,9 @@ def run(_folder: Path) -> list[Table]:
     alarms = [event for event in said if isinstance(event.data, Alarm)]
     years = sorted({event.time.year for event in said})
     counts = Counter((_row(event), event.time.year) for event in alarms)
-    rows: list[tuple[Cell, ...]] = [(*row, *(counts[row, year] for year in years)) for row in sorted({_row(event) for event in alarms})]
+    rows: list[tuple[Cell, ...]] = [
+        (*row, *(counts[row, year] for year in years)) for row in sorted({_row(event) for event in alarms})
+    ]
     table = Table(
         "Alarms",
         ("alarm", "symbol", *map(str, years)),

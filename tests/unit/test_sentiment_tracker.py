@@ -19,7 +19,8 @@ from shared.agents.sentiment_tracker import (
     on_news_received,
 )
 from shared.errors import InvalidError, MissingError
-from shared.events.news import NewsReceived, Sentiment, SentimentScored
+from shared.events.envelope import Event
+from shared.events.news import NewsReceived, RegulationChanged, Sentiment, SentimentScored
 from shared.quant import sentiment
 from shared.store.in_memory import InMemoryEventStore
 from shared.store.port import Commit
@@ -247,3 +248,30 @@ async def test_judgment_when_the_snapshot_cannot_be_read_is_given_up() -> None:
     await store.commit(Commit("sentiment_tracker", STREAM, "e", b'{"headlines": 7}', None, ()))
     with pytest.raises(InvalidError, match="snapshot of sentiment_tracker"):
         await judge_trade(a_trade_request(), deps_with(store))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+async def test_headline_when_several_vendors_have_it_counts_once_as_of_the_first(order: tuple[int, ...]) -> None:
+    copies = [
+        published(a_headline(GOOD.upper(), vendor_id="b"), CLOSE - HOUR),
+        a_headline(GOOD, vendor_id="a"),
+        a_headline(f"{GOOD}!", vendor_id="c"),
+    ]
+    said, state = await read(*(copies[place] for place in order))
+    assert [each.event for each in state.headlines["AAPL"]] == [copies[0].id]
+    assert said[-1].data.weight == pytest.approx(0.5 ** (1 / 72))
+    assert len(said) == 1 or order[0] != 0
+
+
+async def test_headline_when_an_authority_acts_tells_of_it_once() -> None:
+    first = a_headline("SEC sues Apple", vendor_id="a")
+    copy = a_headline("SEC sues Apple", vendor_id="b", time=CLOSE + HOUR)
+    deps, state, changes = deps_with(InMemoryEventStore()), SentimentState(), list[Event]()
+    for event in (first, copy):
+        decision = await on_news_received(event, state, deps)
+        state = decision.state or state
+        changes += [emit.event for emit in decision.emits if isinstance(emit.event, RegulationChanged)]
+    [change] = changes
+    assert (change.causationid, change.stream, change.time) == (first.id, "news", CLOSE)
+    assert (change.data.authority, change.data.action, change.data.symbols) == ("SEC", "sue", ("AAPL",))
+    assert change.data.news == first.id
