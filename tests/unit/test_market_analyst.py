@@ -16,7 +16,7 @@ from shared.agents.market_analyst import AnalystDeps, AnalystState, SymbolState,
 from shared.agents.opinion import Judgment
 from shared.agents.own_state import OwnState
 from shared.errors import MissingError, TransientError
-from shared.events.market import AnalysisCompleted, MarketDataReceived
+from shared.events.market import AnalysisCompleted, MarketCrashDetected, MarketDataReceived
 from shared.market.recorded import RecordedMarketSource
 from shared.projections import bar as bar_projection
 from shared.projections.bar import BarHistory
@@ -41,6 +41,7 @@ class Desk:
         )
         self.state = state or AnalystState()
         self.said: list[AnalysisCompleted] = []
+        self.alarms: list[MarketCrashDetected] = []
 
     async def project(self, *events: MarketDataReceived) -> None:
         await self.projections.apply([row for event in events for row in bar_projection.rows(event)])
@@ -51,6 +52,7 @@ class Desk:
             assert decision.state is not None
             self.state = AnalystState.model_validate_json(decision.state.model_dump_json())
             self.said += [emit.event for emit in decision.emits if isinstance(emit.event, AnalysisCompleted)]
+            self.alarms += [emit.event for emit in decision.emits if isinstance(emit.event, MarketCrashDetected)]
 
     async def take(self, events: Iterable[MarketDataReceived]) -> None:
         for event in events:
@@ -315,3 +317,54 @@ async def test_judgment_when_prices_do_not_suffice_is_missing(bars: int, trade: 
     await desk.take(days(waves(bars)))
     with pytest.raises(MissingError, match=reason):
         await desk.judge(**trade)
+
+
+async def test_snapshot_when_of_an_earlier_version_is_folded_anew_from_history() -> None:
+    desk, events = Desk(), days(waves(80))
+    await desk.take(events[:79])
+    whole = desk.state
+    earlier = whole.model_dump(mode="json")
+    del earlier["symbols"]["AAPL"]["indicators"]["direction"]
+    desk.state = AnalystState.model_validate(earlier)
+    assert desk.state.symbols == {}
+    await desk.take(events[79:])
+    assert desk.known().indicators == (await advanced(whole, events)).indicators
+
+
+async def advanced(state: AnalystState, events: Sequence[MarketDataReceived]) -> SymbolState:
+    desk = Desk(state)
+    await desk.project(*events[:-1])
+    await desk.take(events[-1:])
+    return desk.known()
+
+
+async def test_alarm_when_a_bar_crashes_is_told_at_its_time_and_once() -> None:
+    desk, events = Desk(), days([*(100 + n % 2 for n in range(80)), 80.0])
+    await desk.take(events)
+    [alarm] = [event for event in desk.alarms if event.data.kind == "drop"]
+    assert (alarm.time, alarm.causationid, alarm.stream) == (events[-1].time, events[-1].id, "market-0")
+    await desk.take(events[-1:])
+    assert len([event for event in desk.alarms if event.data.kind == "drop"]) == 1
+
+
+async def test_alarm_when_a_late_bar_was_a_crash_is_past() -> None:
+    desk, events = Desk(), days([*(100 + n % 2 for n in range(80)), 80.0, 81.0, 80.0])
+    await desk.take([*events[:80], events[81], events[82]])
+    told = len(desk.alarms)
+    await desk.take([events[80]])
+    assert len(desk.alarms) == told
+    assert desk.known().memories == (await whole_state(events)).memories
+
+
+async def whole_state(events: Sequence[MarketDataReceived]) -> SymbolState:
+    desk = Desk()
+    await desk.take(events)
+    return desk.known()
+
+
+async def test_analysis_when_the_regime_changes_is_told_with_it() -> None:
+    desk = Desk()
+    await desk.take(await recorded(700))
+    changes = [one for before, one in pairwise(said.data for said in desk.said) if before.regime != one.regime]
+    assert {"trend", "range"} <= {each.regime for each in changes}
+    assert all("regime" in each.moved_by for each in changes)
