@@ -154,6 +154,11 @@ def test_adx_when_its_seed_has_faded_equals_talib() -> None:
     np.testing.assert_allclose(column("adx_14")[600:], talib.ADX(high, low, close, 14)[600:], rtol=1e-9)
 
 
+def test_adx_when_first_read_is_the_mean_of_fourteen_directional_indices() -> None:
+    bars = [*flat(100.0, 14), *((100.0 + n, 99.0 + n, 100.0 + n, 1.0) for n in range(1, 15))]
+    assert read(folded(bars))["adx_14"] == pytest.approx(100.0)
+
+
 def test_volume_flow_when_warm_is_the_move_of_talibs_balance_volume() -> None:
     _, _, close, volume = apple().T.copy()
     balance, traded = talib.OBV(close, volume), talib.SUM(volume, 20)

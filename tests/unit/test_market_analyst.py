@@ -21,6 +21,8 @@ from shared.market.recorded import RecordedMarketSource
 from shared.projections import bar as bar_projection
 from shared.projections.bar import BarHistory
 from shared.projections.in_memory import InMemoryProjectionStore
+from shared.quant.indicator import read
+from shared.quant.regime import regime_of
 from shared.store.in_memory import InMemoryEventStore
 from shared.store.port import Commit
 from shared.watchlist import Watchlist
@@ -348,7 +350,7 @@ async def test_alarm_when_a_bar_crashes_is_told_at_its_time_and_once() -> None:
 
 
 async def test_alarm_when_a_late_bar_was_a_crash_is_past() -> None:
-    desk, events = Desk(), days([*(100 + n % 2 for n in range(80)), 80.0, 81.0, 80.0])
+    desk, events = Desk(), days([*(100 + n % 2 for n in range(80)), 80.0, 81.0, 60.0])
     await desk.take([*events[:80], events[81], events[82]])
     told = len(desk.alarms)
     await desk.take([events[80]])
@@ -364,7 +366,12 @@ async def whole_state(events: Sequence[MarketDataReceived]) -> SymbolState:
 
 async def test_analysis_when_the_regime_changes_is_told_with_it() -> None:
     desk = Desk()
-    await desk.take(await recorded(700))
+    for event in await recorded(700):
+        await desk.take([event])
+        now = read(desk.known().indicators)
+        if "volatility_slow" in now:
+            told = desk.known().regime
+            assert regime_of(now["adx_14"], now["volatility_ewma"], now["volatility_slow"], told) == told
     changes = [one for before, one in pairwise(said.data for said in desk.said) if before.regime != one.regime]
     assert {"trend", "range"} <= {each.regime for each in changes}
     assert all("regime" in each.moved_by for each in changes)

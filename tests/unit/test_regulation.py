@@ -71,6 +71,7 @@ def test_headline_when_an_authority_acts_tells_who_and_what(headline: str, autho
         "Secretary clears her desk",
         "Rates of interest in the second product raised hopes",
         "Markets bet Fed is pushed to cut rates",
+        "Democrats call on the Fed to cut rates",
         "Union sues airline over pay",
         "European shares rise as banks gain",
         "White House says talks go on",
