@@ -5,6 +5,7 @@ import azure.functions as func
 from functions import (
     api,
     consensus,
+    grading,
     ingest,
     market_analyst,
     options_strategist,
@@ -25,6 +26,7 @@ for module in (
     projector,
     ingest,
     sweep,
+    grading,
     api,
 ):
     app.register_functions(module.blueprint)

@@ -20,11 +20,13 @@ from shared.chain.port import ChainSource
 from shared.clock import Clock
 from shared.engine import azure, embedded
 from shared.errors import InvalidError
+from shared.grading import Grading
 from shared.ingest import Ingest
 from shared.market.port import MarketSource
 from shared.projections.bar import BarHistory
 from shared.projections.portfolio import Portfolios
 from shared.projections.projector import Projector
+from shared.projections.record import Records
 from shared.projections.view import Views
 from shared.queries import Queries
 from shared.runtime import Role, Runtime
@@ -56,6 +58,7 @@ class Desk:
     projector: Projector
     ingest: Ingest
     sweep: Sweep
+    grading: Grading
     portfolios: Portfolios
     queries: Queries
     database: Database | None
@@ -83,7 +86,8 @@ def build(settings: Settings) -> Desk:
     views = Views(projections)
     bars, portfolios = BarHistory(projections, settings.interval), Portfolios(projections, store)
     watchlist = Watchlist(settings.symbols)
-    step_deps = StepDeps(pace=clock.pace, patience_seconds=settings.deadline_seconds)
+    records, views = Records(projections), Views(projections)
+    step_deps = StepDeps(clock.pace, settings.deadline_seconds, records)
     deps: dict[str, object] = {
         market_analyst.NAME: AnalystDeps(bars, OwnState(store, market_analyst.NAME, AnalystState), watchlist),
         risk_manager.NAME: RiskDeps(bars, portfolios, RiskLimits(settings.max_weight, settings.max_var_95)),
@@ -116,6 +120,7 @@ def build(settings: Settings) -> Desk:
         projector=Projector(projections, store),
         ingest=ingest,
         sweep=Sweep(store, bus, clock, runtime, topology(), step_deps, frozenset(roles)),
+        grading=Grading(store, clock, runtime, bars, views),
         portfolios=portfolios,
         queries=queries,
         database=engine.database,

@@ -16,7 +16,18 @@ from shared.events.options import (
 )
 from shared.events.portfolio import RiskAssessed, RiskAssessment, RiskBreach
 from shared.events.step import Failure, StepFailed
-from shared.events.trade import Consensus, ConsensusReached, Evidence, Opinion, OpinionFormed, Vote
+from shared.events.trade import (
+    AgentRecord,
+    Consensus,
+    ConsensusReached,
+    Evidence,
+    Grade,
+    Opinion,
+    OpinionFormed,
+    OpinionGraded,
+    Outcomes,
+    Vote,
+)
 from tests.builders import (
     CLOSE,
     DAY,
@@ -123,6 +134,27 @@ FULL: tuple[Event, ...] = (
             prices_as_of=CLOSE,
             breaches=(RiskBreach(limit="max_weight:AAPL", value=0.4, allowed=0.3),),
             unpriced=("XYZ",),
+        ),
+    ),
+    OpinionGraded.caused_by(
+        an_opinion(REQUEST),
+        source="grading",
+        data=Grade(
+            opinion="o-1",
+            agent="a",
+            symbol="AAPL",
+            side="sell",
+            stance=-0.5,
+            confidence=0.5,
+            horizon_days=7,
+            trade_return=-0.01,
+            hit=True,
+            brier=0.1,
+            regime="trend",
+            record=AgentRecord(
+                overall=Outcomes(count=2, hits=1, brier=0.2, mean_return=-1e-9),
+                regimes={"trend": Outcomes(count=1, hits=1, brier=0.1, mean_return=0.005)},
+            ),
         ),
     ),
     ConsensusReached.caused_by(

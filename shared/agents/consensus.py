@@ -47,7 +47,7 @@ def _vote(closing: Closing, ballot: Ballot) -> Vote:
         opinion=ballot.id,
         stance=opinion.stance,
         confidence=opinion.confidence,
-        weight=closing.step.weights.get(opinion.agent, 1.0),
+        weight=closing.weights.get(opinion.agent, 1.0),
         veto=opinion.veto,
         abstained=opinion.abstained,
     )
@@ -85,5 +85,10 @@ def _explain(closing: Closing, decision: str, score: float, counted: tuple[Vote,
     side = "for" if leader.stance > 0 else "against"
     return (
         f"{decision.capitalize()} with a score of {score:+.2f} (needs more than {closing.step.threshold:+.2f});"
-        f" {len(counted)} voted, {leader.agent} counted most, {side} it at {leader.stance:+.2f}."
+        f" {len(counted)} voted, {leader.agent} counted most, {side} it at {leader.stance:+.2f}:"
+        f" {_reason(closing, leader)}"
     )
+
+
+def _reason(closing: Closing, vote: Vote) -> str:
+    return next(ballot.opinion.rationale for ballot in closing.ballots if ballot.id == vote.opinion)

@@ -154,6 +154,7 @@ async def judge_trade(event: TradeRequested, deps: AnalystDeps) -> Judgment:
                 Evidence(name=name, value=analysis.indicators[name], unit=_UNITS.get(name, "USD"), event=known.event)
                 for name in _NEEDED
             ),
+            *((Evidence(name="regime", value=analysis.regime, event=known.event),) if analysis.regime else ()),
         ),
     )
 

@@ -31,6 +31,7 @@ TRADE = Step(
     aggregate=consensus.weigh,
     quorum=2,
     vetoes=(risk_manager.NAME,),
+    graded=(market_analyst.NAME, sentiment_tracker.NAME),
 )
 
 STEPS: tuple[Step, ...] = (TRADE,)

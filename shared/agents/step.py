@@ -5,7 +5,7 @@ A round closes when every agent has answered, or at its deadline with the votes 
 a mere quorum: whose vote counts would then depend on who is fastest, and a replay would differ.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -17,11 +17,15 @@ from shared.agents.opinion import Judgment
 from shared.errors import MissingError
 from shared.events.emit import Emit
 from shared.events.envelope import Event, derive_id
-from shared.events.trade import Consensus, ConsensusReached, Deadline, Opinion, OpinionFormed
+from shared.events.trade import AgentRecord, Consensus, ConsensusReached, Deadline, Opinion, OpinionFormed
+from shared.projections.record import Records
+from shared.quant import calibration
 
 type Judge = Callable[[Any, Any], Awaitable[Judgment]]
 
 CONSENSUS = "consensus"
+REGIME = "regime"
+"""Name of the evidence by which a voter says in which regime the market is."""
 _RATIONALE_CHARS = 2_000
 
 
@@ -67,13 +71,28 @@ class Rounds(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What an aggregate is given: the declaration, the ballots in the order of their agents' names, and why now."""
+    """What an aggregate is given: the declaration, the ballots in the order of their agents' names, and why now.
+
+    Attributes
+    ----------
+    weights : mapping of str to float
+        What each agent's record has earned it; 1 where none is given.
+    """
 
     step: "Step"
     trigger: str
     ballots: tuple[Ballot, ...]
     closed_by: Literal["quorum", "deadline"]
     at: datetime
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    trigger: str
+    at: datetime
+    by: Literal["quorum", "deadline"]
+    weights: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +105,13 @@ class StepDeps:
         Desk seconds per wall second.
     patience_seconds : float
         Wall seconds from a trigger to its deadline.
+    records : Records or None
+        How each agent's opinions turned out; without it all weigh the same.
     """
 
     pace: float
     patience_seconds: float
+    records: Records | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +130,10 @@ class Step:
         Votes, abstentions apart, without which nothing is decided.
     threshold : float
         Mean stance above which it is approved.
-    weights : mapping of str to float
-        Weight per agent; 1 where none is given.
     vetoes : tuple of str
         Agents whose veto counts.
+    graded : tuple of str
+        Agents whose stance says that what is proposed will gain: the market grades it, and their weight follows.
     """
 
     name: str
@@ -121,8 +143,8 @@ class Step:
     aggregate: Callable[[Closing], Consensus]
     quorum: int
     threshold: float = 0.0
-    weights: Mapping[str, float] = field(default_factory=dict)
     vetoes: tuple[str, ...] = ()
+    graded: tuple[str, ...] = ()
 
     def deadline_of(self, trigger: Event, deps: StepDeps) -> datetime:
         """Give the desk time at which a round that began with `trigger` closes."""
@@ -155,7 +177,7 @@ class Step:
         opened = state.with_round(event.id, current.model_copy(update={"deadline": due}))
         return Decision(opened, (Emit(self.deadline_event(event, due), deliver_at=due),))
 
-    async def on_opinion(self, event: OpinionFormed, state: Rounds, _deps: StepDeps) -> Decision[Rounds]:
+    async def on_opinion(self, event: OpinionFormed, state: Rounds, deps: StepDeps) -> Decision[Rounds]:
         """Count a vote, and close the round with the last one; a vote after the end is kept as late."""
         vote, trigger = event.data, event.data.trigger
         current = state.rounds.get(trigger, Round())
@@ -168,33 +190,41 @@ class Step:
         if len(ballots) < len(self.judges):
             return Decision(state.with_round(trigger, current))
         last = max(ballot.time for ballot in ballots.values())
-        return self._close(event, trigger, state, current, last, "quorum")
+        weights = await self._weights(current, deps)
+        return self._close(event, state, current, _Closed(trigger, last, "quorum", weights))
 
-    async def on_deadline(self, event: Event, state: Rounds, _deps: StepDeps) -> Decision[Rounds]:
+    async def on_deadline(self, event: Event, state: Rounds, deps: StepDeps) -> Decision[Rounds]:
         """Close a round that is still open with the votes that are in."""
         trigger = str(event.data.trigger)
         current = state.rounds.get(trigger, Round())
         if current.closed:
             return Decision()
-        return self._close(event, trigger, state, current, event.time, "deadline")
+        weights = await self._weights(current, deps)
+        return self._close(event, state, current, _Closed(trigger, event.time, "deadline", weights))
 
-    def _close(
-        self,
-        cause: Event,
-        trigger: str,
-        state: Rounds,
-        current: Round,
-        at: datetime,
-        closed_by: Literal["quorum", "deadline"],
-    ) -> Decision[Rounds]:
+    async def _weights(self, current: Round, deps: StepDeps) -> dict[str, float]:
+        """Give what the records have earned the voters, as known when they were asked."""
+        asked = {agent: ballot.time for agent, ballot in current.ballots.items() if agent in self.graded}
+        if deps.records is None or not asked:
+            return {}
+        records = await deps.records.all(asked, min(asked.values()))
+        regime = _regime(current.ballots.values())
+        return {agent: _earned(record, regime) for agent, record in records.items()}
+
+    def _close(self, cause: Event, state: Rounds, current: Round, how: "_Closed") -> Decision[Rounds]:
         ballots = tuple(current.ballots[agent] for agent in sorted(current.ballots))
-        consensus = self.aggregate(Closing(self, trigger, ballots, closed_by, at))
+        consensus = self.aggregate(Closing(self, how.trigger, ballots, how.by, how.at, how.weights))
         # Caused by the trigger, not by whichever vote was last: its bytes must not depend on who was fastest.
         reached = ConsensusReached.caused_by(
-            cause, source=CONSENSUS, id=derive_id(trigger, CONSENSUS), time=at, causation=trigger, data=consensus
+            cause,
+            source=CONSENSUS,
+            id=derive_id(how.trigger, CONSENSUS),
+            time=how.at,
+            causation=how.trigger,
+            data=consensus,
         )
         closed = current.model_copy(update={"closed": True})
-        return Decision(state.with_round(trigger, closed), (Emit(reached),))
+        return Decision(state.with_round(how.trigger, closed), (Emit(reached),))
 
     def _opinion(self, event: Event, agent: str, judgment: Judgment) -> Opinion:
         return Opinion(
@@ -218,3 +248,15 @@ class Step:
             rationale=reason[:_RATIONALE_CHARS],
             abstained=reason,
         )
+
+
+def _regime(ballots: Iterable[Ballot]) -> str:
+    """Give the regime that a voter names among its evidence; empty where none does."""
+    named = (each for ballot in ballots for each in ballot.opinion.evidence if each.name == REGIME)
+    return next((str(each.value) for each in named), "")
+
+
+def _earned(record: AgentRecord, regime: str) -> float:
+    overall = calibration.skill(record.overall.count, record.overall.brier)
+    there = record.regimes.get(regime)
+    return calibration.weight(calibration.skill(there.count, there.brier, overall) if there else overall)

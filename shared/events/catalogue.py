@@ -16,7 +16,13 @@ from shared.events.news import NewsReceived, RegulationChanged, SentimentScored
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
 from shared.events.step import StepFailed
-from shared.events.trade import ConsensusReached, OpinionFormed, TradeDeadlineReached, TradeRequested
+from shared.events.trade import (
+    ConsensusReached,
+    OpinionFormed,
+    OpinionGraded,
+    TradeDeadlineReached,
+    TradeRequested,
+)
 
 EVENTS: dict[str, type[Event]] = {
     kind.name(): kind
@@ -33,6 +39,7 @@ EVENTS: dict[str, type[Event]] = {
         TradeRequested,
         TradeDeadlineReached,
         OpinionFormed,
+        OpinionGraded,
         ConsensusReached,
         OptionsRequested,
         OptionsSuggested,

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from shared.events.envelope import Event, Fact, Finite, NonNegative, Quantity, Share, Stance, Symbol, Token, UtcTime
+from shared.events.market import Regime
 
 
 class Trade(Fact):
@@ -92,6 +93,72 @@ class OpinionFormed(Event):
 
     type: Literal["opinion.formed"] = "opinion.formed"
     data: Opinion
+
+
+class Outcomes(Fact):
+    """How a number of opinions turned out.
+
+    Attributes
+    ----------
+    hits : int
+        Those whose stance had the sign of the trade's return.
+    brier : float
+        Mean Brier score of the probabilities that they gave, 0 to 1; 0.25 is a coin's.
+    mean_return : float
+        Mean of stance times the trade's return over the horizon, a fraction.
+    """
+
+    count: int = Field(default=0, ge=0)
+    hits: int = Field(default=0, ge=0)
+    brier: Share = 0.0
+    mean_return: Finite = 0.0
+
+
+class AgentRecord(Fact):
+    """An agent's outcomes so far, overall and by the regime that the symbol was in when it voted."""
+
+    overall: Outcomes
+    regimes: dict[str, Outcomes] = Field(default_factory=dict)
+
+
+class Grade(Fact):
+    """What the market said of one opinion.
+
+    Attributes
+    ----------
+    opinion : str
+        Id of the event with the opinion.
+    horizon_days : int
+        Days from the vote to the price that it was graded by.
+    trade_return : float
+        What the trade would have earned by then, a fraction of its price; before costs.
+    hit : bool
+        Whether the stance had its sign.
+    brier : float
+        Of the probability `(1 + stance x confidence) / 2` that the trade earns.
+    record : AgentRecord
+        The agent's record with this one in it.
+    """
+
+    opinion: Token
+    agent: Token
+    symbol: Symbol
+    side: Literal["buy", "sell"]
+    stance: Stance
+    confidence: Share
+    horizon_days: int = Field(ge=1)
+    trade_return: Finite
+    hit: bool
+    brier: Share
+    regime: Regime | None = None
+    record: AgentRecord
+
+
+class OpinionGraded(Event):
+    """`opinion.graded`: the market has shown what an opinion was worth."""
+
+    type: Literal["opinion.graded"] = "opinion.graded"
+    data: Grade
 
 
 class Vote(Fact):

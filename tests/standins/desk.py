@@ -28,6 +28,7 @@ from shared.projections.bar import BarHistory
 from shared.projections.in_memory import InMemoryProjectionStore
 from shared.projections.portfolio import Portfolios
 from shared.projections.projector import Projector
+from shared.projections.record import Records
 from shared.projections.view import Views
 from shared.runtime import Received, Role, Runtime
 from shared.settlement.stepwise import StepwiseSettlement
@@ -250,7 +251,7 @@ def an_agent_desk(
         risk_manager.NAME: RiskDeps(bars, portfolios, RiskLimits(max_weight=0.4, max_var_95=0.05)),
         sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
         options_strategist.NAME: OptionsDeps(SyntheticChainSource(bars), bars, Views(projections), portfolios),
-        CONSENSUS: StepDeps(pace=clock.pace, patience_seconds=30),
+        CONSENSUS: StepDeps(clock.pace, 30, Records(projections)),
     }
     roles = {name: Role(name, state, _faulty(handlers(name), faults), deps[name]) for name, state in STATES.items()}
     desk = MemoryDesk(topology, roles, faults=faults, store=store, duplicates_seen=duplicates_seen)

@@ -30,7 +30,6 @@ def a_step(
     judges: tuple[str, ...] = AGENTS,
     quorum: int = 2,
     threshold: float = 0.0,
-    weights: Mapping[str, float] | None = None,
     vetoes: tuple[str, ...] = ("risk",),
 ) -> Step:
     return Step(
@@ -41,7 +40,6 @@ def a_step(
         aggregate=weigh,
         quorum=quorum,
         threshold=threshold,
-        weights=weights or {},
         vetoes=vetoes,
     )
 
@@ -52,14 +50,18 @@ def a_ballot(agent: str, stance: float = 0.0, confidence: float = 1.0, **said: s
 
 
 def concluded(
-    *ballots: Ballot, step: Step | None = None, closed_by: Literal["quorum", "deadline"] = "deadline"
+    *ballots: Ballot,
+    step: Step | None = None,
+    closed_by: Literal["quorum", "deadline"] = "deadline",
+    weights: Mapping[str, float] | None = None,
 ) -> Consensus:
-    return weigh(Closing(step or a_step(), REQUEST.id, ballots, closed_by, CLOSE))
+    return weigh(Closing(step or a_step(), REQUEST.id, ballots, closed_by, CLOSE, weights or {}))
 
 
-def of_votes(votes: Mapping[str, Vote], **declared: object) -> Consensus:
+def of_votes(votes: Mapping[str, Vote], weights: Mapping[str, float] | None = None, **declared: object) -> Consensus:
     step = a_step(**declared)  # type: ignore[arg-type]
-    return concluded(*(a_ballot(agent, *vote) for agent, vote in sorted(votes.items())), step=step)
+    ballots = (a_ballot(agent, *vote) for agent, vote in sorted(votes.items()))
+    return concluded(*ballots, step=step, weights=weights)
 
 
 STANCES, SHARES = st.floats(-1, 1), st.floats(0.01, 1)
@@ -185,7 +187,7 @@ def test_explanation_when_decided_names_who_counted_most() -> None:
 
 def test_consensus_when_reached_says_what_it_rests_on() -> None:
     ballot = a_ballot("tracker", 0.5, 0.8)
-    consensus = concluded(ballot, step=a_step(weights={"tracker": 3.0}), closed_by="quorum")
+    consensus = concluded(ballot, weights={"tracker": 3.0}, closed_by="quorum")
     (vote,) = consensus.votes
     assert (vote.agent, vote.opinion, vote.stance, vote.confidence, vote.weight) == ("tracker", ballot.id, 0.5, 0.8, 3)
     assert (consensus.step, consensus.trigger, consensus.closed_by) == ("trade", REQUEST.id, "quorum")

@@ -151,7 +151,7 @@ def test_handlers_when_put_together_hide_none() -> None:
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_step_when_declared_can_reach_its_quorum_and_has_a_scheduled_deadline(step: Step) -> None:
     assert 1 <= step.quorum <= len(step.judges)
-    assert set(step.vetoes) | set(step.weights) <= set(step.judges)
+    assert set(step.vetoes) | set(step.graded) <= set(step.judges)
     assert step.deadline.scheduled
     assert not step.trigger.scheduled
 
