@@ -151,6 +151,8 @@ def _measure(weights: dict[str, float], histories: Histories) -> tuple[dict[str,
         measures[f"historical_es_{name}"] = risk.historical_es(returns, level)
         measures[f"ewma_var_{name}"] = risk.ewma_var(returns, level)
         measures[f"ewma_es_{name}"] = risk.ewma_es(returns, level)
+        measures[f"filtered_var_{name}"] = risk.filtered_var(returns, level)
+        measures[f"filtered_es_{name}"] = risk.filtered_es(returns, level)
     measures["max_drawdown"] = risk.max_drawdown(returns)
     return measures, len(returns)
 

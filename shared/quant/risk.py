@@ -14,6 +14,7 @@ References
 .. [4] Rockafellar, Uryasev, Conditional value-at-risk for general loss distributions (2002).
 .. [5] Hirschman, The paternity of an index (1964).
 .. [6] Magdon-Ismail, Atiya, Maximum drawdown (2004).
+.. [7] Hull, White, Incorporating volatility updating into the historical simulation method for VaR (1998).
 """
 
 from functools import lru_cache
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import InvalidError, MissingError
+from shared.quant.forecast import ALPHA, BETA, conditional_variances
 
 LEAST_OBSERVATIONS = 20
 LEAST_LEVEL = 0.5
@@ -221,6 +223,51 @@ def ewma_es(returns: Floats, level: float) -> float:
     return ewma_volatility(returns) * density / (1.0 - level)
 
 
+def filtered_var(returns: Floats, level: float) -> float:
+    """Give the loss not exceeded with probability `level`, by filtered historical simulation ([7]).
+
+    Parameters
+    ----------
+    returns : ndarray of shape (n_observations,)
+        Simple returns per period in time order, the latest last.
+    level : float
+        Confidence, from 0.5 to below 1.
+
+    Returns
+    -------
+    float
+        A fraction of value per period: `historical_var` of the past returns, each times the volatility of the next
+        period over that of its own, by the recursion of `forecast.conditional_variances`.
+
+    Raises
+    ------
+    MissingError, InvalidError
+        As in `historical_var`.
+    """
+    return historical_var(_rescaled(returns), level)
+
+
+def filtered_es(returns: Floats, level: float) -> float:
+    """Give the mean loss in the worst (1 - level) of the cases, by filtered historical simulation ([7]).
+
+    Parameters
+    ----------
+    returns, level
+        As in `filtered_var`.
+
+    Returns
+    -------
+    float
+        A fraction of value per period, never below `filtered_var`.
+
+    Raises
+    ------
+    MissingError, InvalidError
+        As in `historical_var`.
+    """
+    return historical_es(_rescaled(returns), level)
+
+
 def concentration_hhi(weights: Floats) -> float:
     """Give the Herfindahl-Hirschman index ([5]): the sum of the squared weights.
 
@@ -270,6 +317,13 @@ def max_drawdown(returns: Floats) -> float:
         raise InvalidError("returns: more than everything cannot be lost")
     value = np.cumprod(np.concatenate(([1.0], 1.0 + history)))
     return float((1.0 - value / np.maximum.accumulate(value)).max())
+
+
+def _rescaled(returns: Floats) -> Floats:
+    history = _observed(returns, LEAST_OBSERVATIONS)
+    variances = conditional_variances(history, float(history @ history) / history.size, ALPHA, BETA)
+    # Where nothing ever moved there is nothing to scale.
+    return history * np.sqrt(variances[-1] / variances[:-1]) if variances.min() > 0 else history
 
 
 def _losses(returns: Floats, level: float) -> Floats:

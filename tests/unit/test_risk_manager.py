@@ -74,12 +74,24 @@ def by_numpy(returns: NDArray[np.float64], level: float) -> dict[str, float]:
         np.cumprod(np.full(len(returns), 0.94)) @ returns[::-1] ** 2 / np.cumprod(np.full(len(returns), 0.94)).sum()
     )
     quantile = NormalDist().inv_cdf(level)
+    filtered = filtered_losses(returns)
     return {
         f"historical_var_{name}": np.quantile(losses, level, method="inverted_cdf"),
         f"historical_es_{name}": (losses[:whole].sum() + (tail - whole) * losses[whole]) / tail,
         f"ewma_var_{name}": np.sqrt(variance) * quantile,
         f"ewma_es_{name}": np.sqrt(variance) * NormalDist().pdf(quantile) / (1 - level),
+        f"filtered_var_{name}": np.quantile(filtered, level, method="inverted_cdf"),
+        f"filtered_es_{name}": (filtered[:whole].sum() + (tail - whole) * filtered[whole]) / tail,
     }
+
+
+def filtered_losses(returns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the losses at today's volatility, the largest first."""
+    variances = [np.mean(returns**2)]
+    for each in returns:
+        variances.append(0.02 * variances[0] + 0.05 * each**2 + 0.93 * variances[-1])
+    scaled = -returns * np.sqrt(variances[-1] / np.array(variances[:-1]))
+    return np.sort(scaled)[::-1]
 
 
 async def test_measures_when_prices_are_real_are_numpys() -> None:

@@ -19,6 +19,8 @@ from shared.quant.risk import (
     ewma_es,
     ewma_var,
     ewma_volatility,
+    filtered_es,
+    filtered_var,
     historical_es,
     historical_var,
     max_drawdown,
@@ -29,7 +31,7 @@ from shared.quant.risk import (
 type Floats = NDArray[np.float64]
 type Measure = Callable[[Floats, float], float]
 
-MEASURES: list[Measure] = [historical_var, historical_es, ewma_var, ewma_es]
+MEASURES: list[Measure] = [historical_var, historical_es, ewma_var, ewma_es, filtered_var, filtered_es]
 LEVELS = st.sampled_from([0.5, 0.75, 0.9, 0.95])
 RETURN = st.floats(-0.5, 0.5).map(lambda value: round(value, 6))
 HISTORIES = st.integers(20, 80).flatmap(lambda count: arrays(np.float64, count, elements=RETURN))
@@ -122,6 +124,24 @@ def test_ewma_volatility_when_history_is_long_equals_the_riskmetrics_recursion()
     assert ewma_volatility(apple_returns()) == pytest.approx(variances[-1] ** 0.5, rel=1e-9)
 
 
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.99])
+def test_filtered_measures_when_history_is_real_equal_scipys_filter_and_order_statistics(level: float) -> None:
+    returns = apple_returns()
+    mean_square = np.mean(returns**2)
+    driven = np.append(mean_square, 0.02 * mean_square + 0.05 * returns**2)
+    variances = signal.lfilter([1.0], [1.0, -0.93], driven)
+    losses = np.sort(-returns * np.sqrt(variances[-1] / variances[:-1]))
+    var = losses[ceil(level * len(losses)) - 1]
+    assert filtered_var(returns, level) == pytest.approx(var, rel=1e-9)
+    assert filtered_es(returns, level) == pytest.approx(losses[losses >= var].mean(), rel=0.02)
+
+
+def test_filtered_measures_when_volatility_rose_are_above_historical_ones() -> None:
+    calm, wild = np.tile([0.01, -0.01], 100), np.tile([0.05, -0.05], 10)
+    assert filtered_var(np.concatenate([calm, wild]), 0.9) > 1.5 * historical_var(np.concatenate([calm, wild]), 0.9)
+    assert filtered_var(np.concatenate([wild, calm]), 0.9) == pytest.approx(0.01, rel=0.1)
+
+
 def test_ewma_volatility_when_returns_are_equally_large_is_their_size() -> None:
     assert ewma_volatility(np.array([0.01, -0.01] * 10)) == pytest.approx(0.01, rel=1e-12)
 
@@ -154,6 +174,7 @@ def test_measure_when_level_rises_does_not_fall(measure: Measure, returns: Float
 def test_es_when_compared_with_var_is_not_below(returns: Floats, level: float) -> None:
     assert historical_es(returns, level) >= historical_var(returns, level)
     assert ewma_es(returns, level) >= ewma_var(returns, level) >= 0
+    assert filtered_es(returns, level) >= filtered_var(returns, level)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -217,7 +238,7 @@ def test_measure_when_history_is_short_is_missing(measure: Measure) -> None:
         measure(np.zeros(19), 0.5)
 
 
-@pytest.mark.parametrize("measure", [historical_var, historical_es])
+@pytest.mark.parametrize("measure", [historical_var, historical_es, filtered_var, filtered_es])
 @pytest.mark.parametrize(("level", "needed"), [(0.95, 20), (0.975, 40), (0.99, 100), (0.999, 1_000)])
 def test_historical_measure_when_no_observation_lies_in_the_tail_is_missing(
     measure: Measure, level: float, needed: int
