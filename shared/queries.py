@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from shared.agents.oracle import NAME as ORACLE
 from shared.agents.own_state import OwnState
 from shared.agents.registry import STATES, STEPS, TRADE, handlers
 from shared.agents.step import CONSENSUS, Round, Rounds, StepDeps
@@ -15,6 +16,7 @@ from shared.clock import Clock
 from shared.errors import FinAgentError, MissingError
 from shared.events.catalogue import decode
 from shared.events.envelope import Event
+from shared.events.forecast import ForecastPublished
 from shared.events.market import Bar
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged
@@ -74,15 +76,15 @@ class Queries:
             page = await self.store.page(wanted, page.cursor, limit)
         return page
 
-    async def event(self, event_id: str, stream: str | None = None) -> bytes:
-        """Give one event's JSON; in Azure it costs less where its stream is named.
+    async def event(self, event_id: str) -> bytes:
+        """Give one event's JSON.
 
         Raises
         ------
         MissingError
             There is none with this id.
         """
-        body = await self.store.get(event_id, stream)
+        body = await self.store.get(event_id)
         if body is None:
             raise MissingError(f"there is no event {event_id}")
         return body
@@ -95,7 +97,7 @@ class Queries:
         MissingError
             There is no such trade.
         """
-        body = await self.store.get(trade_id, f"trade-{trade_id}")
+        body = await self.store.get(trade_id)
         request = None if body is None else decode(body)
         if not isinstance(request, TradeRequested):
             raise MissingError(f"there is no trade {trade_id}")
@@ -156,6 +158,18 @@ class Queries:
         """Give the latest risk assessment of a portfolio, or None."""
         body = await self.views.latest("risk_manager", portfolio, as_of)
         return None if body is None else {**json.loads(body)["data"], "event": json.loads(body)["id"]}
+
+    async def forecast(self, symbol: str, as_of: datetime) -> ForecastPublished:
+        """Give the event of the latest forecasts, narrowed to a symbol's.
+
+        Raises
+        ------
+        MissingError
+            There is none as of then.
+        """
+        published = decode(await self.view(ORACLE, symbol, as_of), ForecastPublished.name())
+        assert isinstance(published, ForecastPublished)
+        return published
 
     async def history(self, symbol: str, start: datetime | None, end: datetime, as_of: datetime) -> list[Bar]:
         """Give the newest 5,000 bars known at `as_of`, of those that closed after `start` and not after `end`."""

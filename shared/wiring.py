@@ -6,9 +6,10 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from shared.agents import market_analyst, options_strategist, risk_manager, sentiment_tracker
+from shared.agents import market_analyst, options_strategist, oracle, risk_manager, sentiment_tracker
 from shared.agents.market_analyst import AnalystDeps, AnalystState
 from shared.agents.options_strategist import OptionsDeps
+from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
 from shared.agents.registry import STATES, handlers
 from shared.agents.risk_manager import RiskDeps, RiskLimits
@@ -83,7 +84,6 @@ def build(settings: Settings) -> Desk:
     connection, endpoint = settings.servicebus_connection, settings.cosmos_endpoint
     engine = azure(settings, connection, endpoint) if connection and endpoint else embedded(settings)
     store, bus, clock, projections = engine.store, engine.bus, engine.clock, engine.projections
-    views = Views(projections)
     bars, portfolios = BarHistory(projections, settings.interval), Portfolios(projections, store)
     watchlist = Watchlist(settings.symbols)
     records, views = Records(projections), Views(projections)
@@ -93,6 +93,7 @@ def build(settings: Settings) -> Desk:
         risk_manager.NAME: RiskDeps(bars, portfolios, RiskLimits(settings.max_weight, settings.max_var_95)),
         sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
         options_strategist.NAME: OptionsDeps(_chains(settings, bars), bars, views, portfolios),
+        oracle.NAME: OracleDeps(bars, views),
         CONSENSUS: step_deps,
     }
     roles = {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}

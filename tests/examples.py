@@ -1,6 +1,7 @@
 """One example of every event type with all that it can hold, and of some with as little as they may."""
 
 from shared.events.envelope import Event
+from shared.events.forecast import Forecast, ForecastModel, ForecastPublished, Forecasts, HorizonForecast
 from shared.events.market import Analysis, AnalysisCompleted, Crash, MarketCrashDetected, MarketWhaleDetected, Whale
 from shared.events.news import HeadlineScore, Regulation, RegulationChanged, Sentiment, SentimentScored
 from shared.events.options import (
@@ -109,6 +110,39 @@ FULL: tuple[Event, ...] = (
         a_headline(),
         source="sentiment_tracker",
         data=Regulation(authority="SEC", action="ban", headline="SEC bans ✓", news="n-1", symbols=("AAPL",)),
+    ),
+    ForecastPublished.caused_by(
+        market_data(),
+        source="oracle",
+        data=Forecasts(
+            forecasts=(
+                Forecast(
+                    symbol="AAPL",
+                    prices_as_of=CLOSE,
+                    close=1 / 3,
+                    horizons=(
+                        HorizonForecast(
+                            days=21,
+                            mean=0.01,
+                            deviation=0.08,
+                            quantiles={"0.05": -0.11, "0.95": 2 / 15},
+                            probability_of_loss=0.4,
+                            expected_shortfall_95=0.17,
+                        ),
+                    ),
+                    model=ForecastModel(
+                        alpha=0.05,
+                        beta=0.93,
+                        drift=0.0001,
+                        volatility=0.02,
+                        long_run_volatility=0.015,
+                        observations=250,
+                        paths=2_000,
+                    ),
+                    evidence=("e-1",),
+                ),
+            )
+        ),
     ),
     SentimentScored.caused_by(
         a_headline(),

@@ -13,6 +13,7 @@ from functions.api import (
     document,
     documentation,
     events,
+    forecasts,
     news,
     options,
     portfolios,
@@ -54,7 +55,7 @@ def application() -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # the platform has its own
     )
     problem.install(app)
-    for module in (events, trades, options, portfolios, news, bars, dead_letters, desk):
+    for module in (events, trades, options, portfolios, news, bars, forecasts, dead_letters, desk):
         app.router.routes.extend(module.router.routes)  # including would match each request twice
     app.include_router(documentation.router)
     app.openapi = document.completing(app.openapi)  # type: ignore[method-assign]

@@ -17,6 +17,7 @@ TAGS = [
     {"name": "portfolios", "description": "What is held, and the risk in it."},
     {"name": "news", "description": "Headlines that the desk should know of."},
     {"name": "bars", "description": "Prices, as they were known at a moment."},
+    {"name": "forecasts", "description": "How likely the oracle thinks what a symbol may do."},
     {"name": "operations", "description": "What was given up, and the way back."},
     {"name": "desk", "description": "The agents, their topology, the event catalogue, and the desk's health."},
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from shared.agents import consensus, market_analyst, options_strategist, risk_manager, sentiment_tracker
+from shared.agents import consensus, market_analyst, options_strategist, oracle, risk_manager, sentiment_tracker
 from shared.agents.decision import Decision, Handler, Stateless
 from shared.agents.step import CONSENSUS, Rounds, Step, StepDeps
 from shared.errors import InvalidError
@@ -27,11 +27,12 @@ TRADE = Step(
         market_analyst.NAME: market_analyst.judge_trade,
         risk_manager.NAME: risk_manager.judge_trade,
         sentiment_tracker.NAME: sentiment_tracker.judge_trade,
+        oracle.NAME: oracle.judge_trade,
     },
     aggregate=consensus.weigh,
     quorum=2,
     vetoes=(risk_manager.NAME,),
-    graded=(market_analyst.NAME, sentiment_tracker.NAME),
+    graded=(market_analyst.NAME, oracle.NAME, sentiment_tracker.NAME),
 )
 
 STEPS: tuple[Step, ...] = (TRADE,)
@@ -41,11 +42,15 @@ STATES: Mapping[str, type[BaseModel]] = {
     risk_manager.NAME: Stateless,
     sentiment_tracker.NAME: sentiment_tracker.SentimentState,
     options_strategist.NAME: Stateless,
+    oracle.NAME: oracle.OracleState,
     CONSENSUS: Rounds,
 }
 
 REACTIONS: Mapping[type[Event], Mapping[str, Handler]] = {
-    MarketDataReceived: {market_analyst.NAME: market_analyst.on_market_data_received},
+    MarketDataReceived: {
+        market_analyst.NAME: market_analyst.on_market_data_received,
+        oracle.NAME: oracle.on_market_data_received,
+    },
     NewsReceived: {sentiment_tracker.NAME: sentiment_tracker.on_news_received},
     PortfolioChanged: {risk_manager.NAME: risk_manager.on_portfolio_changed},
     OptionsRequested: {options_strategist.NAME: options_strategist.on_options_requested},

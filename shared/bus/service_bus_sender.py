@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusSender
 
 CONTENT_TYPE = "application/cloudevents+json"
-ENVELOPE_BYTES = 1_024
-"""What a batch has beside what the SDK counts: it repeats the ids of its first message. Without room for it the service
-would refuse a batch that the SDK calls full, and all messages in it."""
 
 type BrokerTime = Callable[[datetime], datetime]
 """Gives the wall time of a desk time."""
@@ -78,14 +75,13 @@ class TopicSender:
     async def _batches(
         self, sender: "ServiceBusSender", messages: Sequence[Message], oversized: list[Message]
     ) -> "AsyncIterator[ServiceBusMessageBatch]":
-        room = (await sender.create_message_batch()).max_size_in_bytes - ENVELOPE_BYTES
-        batch = await sender.create_message_batch(room)
+        batch = await sender.create_message_batch()
         for message in messages:
             if _added(batch, outgoing := self._outgoing(message)):
                 continue
             if len(batch):
                 yield batch
-                batch = await sender.create_message_batch(room)
+                batch = await sender.create_message_batch()
             if not _added(batch, outgoing):
                 oversized.append(message)
         if len(batch):

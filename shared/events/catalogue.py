@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from shared.errors import InvalidError
 from shared.events.envelope import Event
+from shared.events.forecast import ForecastPublished
 from shared.events.market import AnalysisCompleted, MarketCrashDetected, MarketDataReceived, MarketWhaleDetected
 from shared.events.news import NewsReceived, RegulationChanged, SentimentScored
 from shared.events.options import OptionsRequested, OptionsSuggested
@@ -31,6 +32,7 @@ EVENTS: dict[str, type[Event]] = {
         AnalysisCompleted,
         MarketCrashDetected,
         MarketWhaleDetected,
+        ForecastPublished,
         NewsReceived,
         SentimentScored,
         RegulationChanged,

@@ -1,8 +1,9 @@
-"""The latest view of each agent on each subject: of a symbol its analysis or sentiment, of a portfolio its risk."""
+"""The latest view of each agent on each subject: of a symbol analysis, sentiment and forecast, of a portfolio risk."""
 
 from datetime import datetime
 
 from shared.events.envelope import Event
+from shared.events.forecast import ForecastPublished, Forecasts
 from shared.events.market import AnalysisCompleted
 from shared.events.news import SentimentScored
 from shared.events.portfolio import RiskAssessed
@@ -19,9 +20,25 @@ def rows(event: Event) -> list[Row]:
             subject, valid_at = event.data.symbol, event.time
         case RiskAssessed():
             subject, valid_at = event.data.portfolio, event.time
+        case ForecastPublished():
+            return _forecast_rows(event)
         case _:
             return []
     return [Row(f"view:{event.source}", subject, valid_at, event.time, event.json_bytes)]
+
+
+def _forecast_rows(event: ForecastPublished) -> list[Row]:
+    """One row per symbol, with the event narrowed to that symbol's forecast: fifty of them are no view of one."""
+    return [
+        Row(
+            f"view:{event.source}",
+            forecast.symbol,
+            forecast.prices_as_of,
+            event.time,
+            event.model_copy(update={"data": Forecasts(forecasts=(forecast,))}).json_bytes,
+        )
+        for forecast in event.data.forecasts
+    ]
 
 
 class Views:

@@ -16,6 +16,7 @@ import aiohttp
 
 from tests.bench.flat_plot import draw
 from tests.bench.measure import BenchError, quantile
+from tests.bench.panel import AGENTS
 from tests.bench.route import GET_HEALTH, REQUEST_TRADE, Caller, Route
 from tests.bench.table import Table
 from tests.e2e.process import ROOT, DeskProcess, read_log
@@ -94,8 +95,8 @@ class Run:
             query = f"?types=consensus.reached&limit=500&wait=20&after={cursor}"
             page = await self._caller.call(Route("GET", "/api/events", 0, query))
             for event in page["events"]:
-                if len(event["data"]["votes"]) != 3:
-                    raise BenchError(f"a trade was not decided by its three votes: {event}")
+                if len(event["data"]["votes"]) != len(AGENTS):
+                    raise BenchError(f"a trade was not decided by all its votes: {event}")
                 self._decision(event["correlationid"]).set_result(None)
             cursor = page["cursor"]
 

@@ -74,6 +74,7 @@ ROUTES = (
     Route("GET", "/api/portfolios", 5),
     Route("GET", "/api/portfolios/{name}", 5),
     Route("GET", "/api/bars/{symbol}", 5),
+    Route("GET", "/api/forecasts/{symbol}", 5),
     Route("GET", "/api/dead-letters", 2),
     Route("POST", "/api/dead-letters/{id}/redrive", 2, status=404),
     Route("GET", "/api/agents", 5),

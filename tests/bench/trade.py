@@ -1,4 +1,4 @@
-"""The three-agent trade: FinAgent beside others, in rounds that take turns, each contender in a process of its own."""
+"""The four-agent trade: FinAgent beside others, in rounds that take turns, each contender in a process of its own."""
 
 import json
 import subprocess

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from tests.bench.contender.port import Ask
-from tests.bench.panel import KINDS, a_trade
+from tests.bench.panel import AGENTS, KINDS, a_trade
 
 CONTENDERS = {
     "finagent": ("finagent_desk", "opened"),
@@ -59,8 +59,12 @@ class Round:
 
     def _note(self, ordinal: int, event: dict[str, Any]) -> None:
         data = event["data"]
-        if event["type"] != "consensus.reached" or event["correlationid"] != f"t-{ordinal}" or len(data["votes"]) != 3:
-            raise AssertionError(f"trade {ordinal} was not decided by its three votes: {event}")
+        if (
+            event["type"] != "consensus.reached"
+            or event["correlationid"] != f"t-{ordinal}"
+            or len(data["votes"]) != len(AGENTS)
+        ):
+            raise AssertionError(f"trade {ordinal} was not decided by all its votes: {event}")
         self._decided[ordinal % KINDS] = {"decision": data["decision"], "score": data["score"]}
 
 

@@ -19,6 +19,7 @@ ANSWERS = {
     "/api/portfolios": "/api/portfolios",
     "/api/portfolios/{name}": "/api/portfolios/documented",
     "/api/bars/{symbol}": "/api/bars/AAPL",
+    "/api/forecasts/{symbol}": "/api/forecasts/AAPL",
     "/api/agents": "/api/agents",
     "/api/agents/{name}/views/{subject}": "/api/agents/market_analyst/views/AAPL",
     "/api/topology": "/api/topology",
@@ -56,7 +57,7 @@ def test_document_when_it_points_somewhere_something_is_there(document: dict[str
 
 def test_document_when_an_operation_is_in_it_says_what_it_does(document: dict[str, Any]) -> None:
     operations = _operations(document)
-    assert len(operations) == 20
+    assert len(operations) == 21
     for _, _, operation in operations:
         assert operation["summary"]
         assert operation["description"].endswith(".")

@@ -17,6 +17,7 @@ PATHS = {
     "/api/portfolios/main": "GET, PUT, HEAD, OPTIONS",
     "/api/news": "POST, OPTIONS",
     "/api/bars/AAPL": "GET, HEAD, OPTIONS",
+    "/api/forecasts/AAPL": "GET, HEAD, OPTIONS",
     "/api/agents": "GET, HEAD, OPTIONS",
     "/api/topology": "GET, HEAD, OPTIONS",
     "/api/schemas": "GET, HEAD, OPTIONS",

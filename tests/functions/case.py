@@ -70,13 +70,22 @@ _ANALYSIS = AnalysisCompleted.caused_by(
         moved_by=("rsi_14",),
     ),
 )
-_BARS = tuple(market_data(a_bar(close=100.0 + day, closed_at=CLOSE + (day - 60) * DAY)) for day in range(1, 61))
+
+
+def _bars(days: int) -> tuple[Event, ...]:
+    """Daily bars of a price that moves up and down, the last of them at `CLOSE`."""
+    return tuple(
+        market_data(a_bar(close=100.0 + day + day % 3, closed_at=CLOSE + (day - days) * DAY))
+        for day in range(1, days + 1)
+    )
+
 
 CASES: dict[str, Case] = {
     "market_analyst": _voter("market_analyst"),
     "risk_manager": _voter("risk_manager"),
     "sentiment_tracker": _voter("sentiment_tracker"),
     "options_strategist": Case((an_options_request(),), _emitted("options.suggested"), ["options_strategist"]),
+    "oracle": _voter("oracle"),
     "consensus": Case(
         (REQUEST, *(an_opinion(REQUEST, agent=agent) for agent in TRADE.judges)),
         _emitted("consensus.reached"),
@@ -84,5 +93,6 @@ CASES: dict[str, Case] = {
     ),
     "projector": Case((_ANALYSIS,), _view, _ANALYSIS.id),
     "projector_market": Case((market_data(a_bar(close=101.5)),), _closes, [101.5]),
-    "market_analyst_market": Case(_BARS, _emitted("analysis.completed"), ["market_analyst"]),
+    "market_analyst_market": Case(_bars(60), _emitted("analysis.completed"), ["market_analyst"]),
+    "oracle_market": Case(_bars(251), _emitted("forecast.published"), ["oracle"]),
 }

@@ -25,7 +25,7 @@ type Functions = dict[str, Indexed]
 type Opened = Callable[[], Desk]
 
 MESSAGE = a_message(session="market-0", body='{"who": "José"}'.encode())
-AGENTS = {"market_analyst_market": "market_analyst", "projector_market": "projector"}
+AGENTS = {"market_analyst_market": "market_analyst", "oracle_market": "oracle", "projector_market": "projector"}
 """The agent that a function runs, where they have different names."""
 
 

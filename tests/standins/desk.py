@@ -7,10 +7,11 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from shared.agents import market_analyst, options_strategist, risk_manager, sentiment_tracker
+from shared.agents import market_analyst, options_strategist, oracle, risk_manager, sentiment_tracker
 from shared.agents.decision import Decision, Handler
 from shared.agents.market_analyst import AnalystDeps, AnalystState
 from shared.agents.options_strategist import OptionsDeps
+from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
 from shared.agents.registry import STATES, handlers
 from shared.agents.risk_manager import RiskDeps, RiskLimits
@@ -252,6 +253,8 @@ def an_agent_desk(
         sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
         options_strategist.NAME: OptionsDeps(SyntheticChainSource(bars), bars, Views(projections), portfolios),
         CONSENSUS: StepDeps(clock.pace, 30, Records(projections)),
+        oracle.NAME: OracleDeps(bars, Views(projections)),
+        CONSENSUS: StepDeps(pace=clock.pace, patience_seconds=30),
     }
     roles = {name: Role(name, state, _faulty(handlers(name), faults), deps[name]) for name, state in STATES.items()}
     desk = MemoryDesk(topology, roles, faults=faults, store=store, duplicates_seen=duplicates_seen)

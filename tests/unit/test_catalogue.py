@@ -20,7 +20,7 @@ REQUEST = a_trade_request(portfolio="main")
 
 type Path = tuple[str | int, ...]
 
-FREE_KEYS = {"indicators", "weights", "measures", "regimes"}
+FREE_KEYS = {"indicators", "weights", "measures", "regimes", "quantiles"}
 each_event = pytest.mark.parametrize("event", [*FULL, *LEAST], ids=lambda event: event.type)
 
 

@@ -182,7 +182,8 @@ async def test_view_when_there_are_several_agents_and_subjects_is_each_ones_own(
     await desk.project(*FULL)
     assert await desk.views.subjects("market_analyst") == ["AAPL"]
     assert await desk.views.subjects("risk_manager") == ["main"]
-    assert await desk.views.subjects("oracle") == []
+    assert await desk.views.subjects("astrologer") == []
+    assert await desk.views.subjects("oracle") == ["AAPL"]
     body = await desk.views.latest("sentiment_tracker", "AAPL", CLOSE)
     assert body is not None
     assert decode(body).type == "sentiment.scored"

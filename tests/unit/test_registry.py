@@ -165,7 +165,7 @@ async def test_opinion_when_its_step_is_not_declared_is_refused() -> None:
 
 
 def test_agent_when_it_is_unknown_handles_nothing() -> None:
-    assert handlers("oracle") == {}
+    assert handlers("astrologer") == {}
 
 
 def test_steps_when_two_have_the_same_trigger_are_refused() -> None:

@@ -5,10 +5,12 @@ The stories of `test_runtime_ordering` have more in them; here are so many sched
 
 import asyncio
 from collections import Counter
+from itertools import permutations
 from random import Random
 
 import pytest
 
+from shared.agents.registry import TRADE
 from shared.agents.step import CONSENSUS
 from shared.bus.topology import topology
 from shared.errors import ConflictError, TransientError
@@ -43,7 +45,9 @@ STORY: tuple[Event, ...] = (
 TOPOLOGY = topology().model_copy(update={"max_delivery_count": 1_000})
 SCHEDULES = 300
 MARKS = {TradeRequested: "R", OpinionFormed: "V", TradeDeadlineReached: "D"}
-ORDERS = {"RVVVD", "RVVDV", "RVDVV", "RDVVV", "VRVVD", "VRVDV", "VRDVV", "VVRVD", "VVRDV", "VVVRD"}
+ORDERS = {
+    "".join(order) for order in permutations("RD" + "V" * len(TRADE.judges)) if order.index("R") < order.index("D")
+}
 """In which the consensus can be told of a trade's request, votes and deadline, which follows from the request."""
 
 

@@ -31,7 +31,7 @@ from tests.examples import FULL
 from tests.standins.desk import an_agent_desk
 from tests.unit.pump_bench import OPTIONS
 
-VOTERS = ("market_analyst", "risk_manager", "sentiment_tracker", "consensus")
+VOTERS = (*TRADE.judges, "consensus")
 """Who wants a trade request."""
 
 type Call = Callable[[func.ServiceBusMessage], Any]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from shared.agents.registry import TRADE
 from shared.bus.port import Delivery
 from shared.bus.topology import topology
 from shared.errors import ConflictError, TransientError
@@ -30,6 +31,8 @@ HISTORY: tuple[Event, ...] = (
 )
 
 _CONSENSUS = "events/consensus"
+DELIVERIES = len(TRADE.judges) + 1 + len(TRADE.judges) + 1
+"""The request to the judges and the consensus, their opinions and the deadline to it alone."""
 
 type Failure = Callable[[], BaseException]
 
@@ -141,8 +144,7 @@ async def test_trade_when_any_delivery_is_disturbed_comes_to_the_same_end(
         await ask(desk)
         reached = await hand_out(desk, nth, way) >= nth
         assert await outcome(desk) == undisturbed, f"{way}, delivery {nth}"
-    # The request to four agents, three opinions and the deadline to one.
-    assert nth - 1 == 8
+    assert nth - 1 == DELIVERIES
 
 
 async def hand_out(desk: MemoryDesk, nth: int, way: str) -> int:
@@ -152,7 +154,7 @@ async def hand_out(desk: MemoryDesk, nth: int, way: str) -> int:
         for delivery in ready:
             number += 1
             await (disturb(desk, delivery, way, held) if number == nth else desk.deliver(delivery))
-        if not any((await desk.bus.backlog()).values()) and number < 8:
+        if not any((await desk.bus.backlog()).values()) and number < DELIVERIES:
             desk.clock.advance(MINUTE)
     await desk.run()
     for delivery in held:

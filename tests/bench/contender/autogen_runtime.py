@@ -1,4 +1,4 @@
-"""autogen-core: three agents on a topic and one that collects their votes. In memory: it has no durable runtime."""
+"""autogen-core: the agents on a topic and one that collects their votes. In memory: it has no durable runtime."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""LangGraph: three nodes side by side and one behind them, with its checkpointer in SQLite or in memory.
+"""LangGraph: the agents as nodes side by side and one behind them, with its checkpointer in SQLite or in memory.
 
 Durable as the desk is: `durability="sync"` writes each step down before the next one, with `synchronous=FULL`.
 """
