@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 LARGEST_SPREAD = 16.0
 """Largest volatility x sqrt(years) that is looked for: beyond, a price does not move any more."""
+LEAST_SPREAD = 1e-140
+"""Where the search begins at the least: of a price next to nothing a guess would be 0."""
 LEAST_MONEY, MOST_MONEY = 1e-100, 1e100
 """US dollars per share between which no step of the way can overflow."""
 NOISE = 1e-14
@@ -101,7 +103,8 @@ def _spread(goal: float, moneyness: float) -> float | None:
     low, high = 0.0, LARGEST_SPREAD
     if _log_black(high, moneyness) <= goal:
         return None
-    spread = min(high / 2, max(abs(moneyness) / sqrt(max(-2 * goal, 1.0)), 2.5 * exp(goal)))
+    guess = max(abs(moneyness) / sqrt(max(-2 * goal, 1.0)), 2.5 * exp(goal), LEAST_SPREAD)
+    spread = min(high / 2, guess)
     for _ in range(_ITERATIONS):
         found = _log_black(spread, moneyness)
         gap = found - goal

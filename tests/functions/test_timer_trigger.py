@@ -7,7 +7,7 @@ import pytest
 from shared.bus.port import message_for
 from shared.bus.topology import topology
 from shared.wiring import Desk
-from tests.builders import a_trade_request
+from tests.builders import DAY, a_bar, a_trade_request, an_opinion, market_data
 from tests.functions.case import log
 from tests.functions.conftest import Invoke
 from tests.functions.host_message import timer
@@ -26,6 +26,7 @@ CASES = {
 def test_every_timer_function_has_a_case(functions: Functions) -> None:
     assert {name for name, function in functions.items() if function.trigger["type"] == "timerTrigger"} == {
         *CASES,
+        "grading",
         "sweep",
     }
 
@@ -44,6 +45,21 @@ async def test_timer_function_when_it_ticks_emits_once(
     happened = await log(opened())
     assert {event.type for event in happened} == types
     assert len({event.id for event in happened}) == len(happened)
+
+
+async def test_grading_when_it_ticks_grades_what_is_due_once(
+    functions: Functions, invoke: Invoke, opened: Callable[[], Desk]
+) -> None:
+    asked = opened().clock.now() - 30 * DAY
+    trade = a_trade_request(time=asked)
+    bars = [market_data(a_bar(closed_at=asked + day * DAY, close=100.0 + day)) for day in range(-1, 8)]
+    for event in bars:
+        await opened().projector.project(event)
+    await opened().store.append([trade, an_opinion(trade, agent="market_analyst", time=asked)])
+    for past_due in (True, False):
+        assert (await invoke(functions["grading"], timer(past_due=past_due), {})).problem == ""
+    [grade] = await log(opened(), "opinion.graded")
+    assert grade.data.hit
 
 
 async def test_sweep_when_it_ticks_tells_of_a_dead_letter_once(

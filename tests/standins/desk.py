@@ -254,7 +254,6 @@ def an_agent_desk(
         options_strategist.NAME: OptionsDeps(SyntheticChainSource(bars), bars, Views(projections), portfolios),
         CONSENSUS: StepDeps(clock.pace, 30, Records(projections)),
         oracle.NAME: OracleDeps(bars, Views(projections)),
-        CONSENSUS: StepDeps(pace=clock.pace, patience_seconds=30),
     }
     roles = {name: Role(name, state, _faulty(handlers(name), faults), deps[name]) for name, state in STATES.items()}
     desk = MemoryDesk(topology, roles, faults=faults, store=store, duplicates_seen=duplicates_seen)

@@ -5,7 +5,7 @@ from math import exp, inf, isfinite, nan, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from lets_be_rational import implied_volatility_from_a_transformed_rational_guess as their_volatility
 
@@ -65,6 +65,7 @@ number = st.floats(allow_nan=True, allow_infinity=True)
 
 
 @settings(deadline=None, max_examples=500)
+@example((CALL, 5e-324, 1e20, 1e20, 1.0, 0.0, 0.0))
 @given(st.tuples(st.sampled_from([CALL, PUT]), number, number, number, number, number, number))
 def test_volatility_when_a_quote_is_anything_is_answered(
     quote: tuple[float, float, float, float, float, float, float],
