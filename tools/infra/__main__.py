@@ -19,7 +19,7 @@ def main() -> int:
         print(f"{sum(report.checked[name] for name in types)} resources of {len(types)} types against {source}")
         if file == "own.json":
             print("  " + ", ".join(types))
-    print(f"{len(report.findings)} findings; a type check, no deployment: az bicep build and what-if are the workflows'")
+    print(f"{len(report.findings)} findings; types and policies only: az bicep build and what-if run in the workflows")
     return 1 if report.findings else 0
 
 

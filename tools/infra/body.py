@@ -29,8 +29,7 @@ def _object(schema: Schema, shape: Shape, given: dict[str, Value], path: str) ->
     if shape.discriminator:
         chosen = given.get(shape.discriminator)
         if not isinstance(chosen, str) or chosen not in shape.variants:
-            known = ", ".join(sorted(shape.variants))
-            yield f"{path}{shape.discriminator}: {chosen!r} is none of {known}"
+            yield f"{path}{shape.discriminator}: {chosen!r} is none of {', '.join(sorted(shape.variants))}"
             return
         variant = shape.variants[chosen]
         shape = Shape(shape.properties | variant.properties, variant.others)

@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from tools.infra.expression import Evaluator
 from tools.infra.finding import BicepError, Finding
-from tools.infra.function import GROUP, SUBSCRIPTION
+from tools.infra.function import SUBSCRIPTION
 from tools.infra.schema import EXTENSIONS, ResourceType, Schema
 from tools.infra.source import Declaration, Source, plain, read
 from tools.infra.value import Handle, Runtime, Value, kind_of
@@ -86,11 +86,11 @@ class _File:
         """Deploy all, and give the outputs."""
         self._take(parameters)
         for each in self.source.of("resource", "module"):
-            with _kept(self.expansion):
+            with _Kept(self.expansion):
                 self.lookup(each.name)
         outputs: dict[str, Value] = {}
         for each in self.source.of("output"):
-            with _kept(self.expansion):
+            with _Kept(self.expansion):
                 assert each.value
                 outputs[each.name] = self.evaluator.value(each.value)
                 self._check_kind(each, outputs[each.name])
@@ -196,7 +196,8 @@ class _File:
             assert arguments
             options = [plain(option) for option in arguments.named_children[0].named_children]
             if value not in options:
-                self.expansion.findings.append(Finding(caller, f"{each.name} is {value!r}, none of {', '.join(options)}"))
+                problem = f"{each.name} is {value!r}, none of {', '.join(options)}"
+                self.expansion.findings.append(Finding(caller, problem))
         if "secure" in each.decorators and value:
             return Runtime(each.name, "string", secret=True)
         if isinstance(value, Runtime) and value.secret:
@@ -211,7 +212,7 @@ class _File:
             self.expansion.findings.append(Finding(where, f"{each.name} is {kind}, and should be {each.form}"))
 
 
-class _kept:
+class _Kept:
     """Keeps the error that ends one declaration as a finding, so that the others are looked at."""
 
     def __init__(self, expansion: Expansion) -> None:
@@ -238,4 +239,6 @@ def _id(kind: ResourceType, owner: str, name: str) -> str:
     provider, *parts = kind.name.split("/")
     if kind.name == "Microsoft.Resources/resourceGroups":
         return f"{SUBSCRIPTION}/resourceGroups/{name}"
-    return f"{owner}/{parts[-1]}/{name}" if len(parts) > 1 else f"{owner or GROUP}/providers/{provider}/{parts[0]}/{name}"
+    if len(parts) > 1:
+        return f"{owner}/{parts[-1]}/{name}"
+    return f"{owner}/providers/{provider}/{parts[0]}/{name}"

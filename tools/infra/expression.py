@@ -114,9 +114,8 @@ class Evaluator:
         return [inner.value(body) for inner, body in self.loop(node)]
 
     def _ternary_expression(self, node: Node) -> Value:
-        condition, first, second = (node.child_by_field_name(each) for each in ("condition", "consequence", "alternative"))
-        assert condition and first and second
-        chosen = first if self.truth(condition) else second
+        condition = _field(node, "condition")
+        chosen = _field(node, "consequence" if self.truth(condition) else "alternative")
         self.taken.add((self.source.label, chosen.start_byte))
         return self.value(chosen)
 
@@ -131,9 +130,8 @@ class Evaluator:
         return not self.truth(node.named_children[-1])
 
     def _binary_expression(self, node: Node) -> Value:
-        sides = [node.child_by_field_name(each) for each in ("left", "right")]
-        left, right = (self.value(side) for side in sides if side)
-        operator = text(node.child_by_field_name("operator"))
+        left, right = (self.value(_field(node, side)) for side in ("left", "right"))
+        operator = text(_field(node, "operator"))
         if unknown := runtimes([left, right]):
             return mix(text(node), unknown, "any" if operator == "??" else "bool")
         operations: dict[str, Callable[[], Value]] = {
@@ -148,8 +146,7 @@ class Evaluator:
         return operations[operator]()
 
     def _call_expression(self, node: Node) -> Value:
-        function, given = node.child_by_field_name("function"), node.child_by_field_name("arguments")
-        assert function and given
+        function, given = _field(node, "function"), _field(node, "arguments")
         arguments = [self.value(each) for each in given.named_children if each.type != "comment"]
         if function.type == "member_expression":
             return self._method(function)
@@ -161,7 +158,7 @@ class Evaluator:
             raise self.fail(node, str(error)) from error
 
     def _method(self, function: Node) -> Value:
-        name = text(function.child_by_field_name("property"))
+        name = text(_field(function, "property"))
         if not name.startswith("list"):
             raise self.fail(function, f"this check knows no method {name}")
         return Runtime(text(function), "any", self.source.label, secret=True)
@@ -175,13 +172,12 @@ class Evaluator:
     def _subscript_expression(self, node: Node) -> Value:
         owner, index = (self.value(each) for each in node.named_children)
         try:
-            return owner[index]  # type: ignore[index,call-overload] # whatever cannot be indexed raises
+            return owner[index]  # type: ignore[index] # whatever cannot be indexed raises
         except (TypeError, KeyError, IndexError) as error:
             raise self.fail(node, f"{text(node)}: there is no {error}") from error
 
     def _member_expression(self, node: Node) -> Value:
-        given, name = node.child_by_field_name("object"), text(node.child_by_field_name("property"))
-        assert given
+        given, name = _field(node, "object"), text(_field(node, "property"))
         owner = self.value(given)
         if isinstance(owner, Handle):
             return self._member_of(node, owner, name)
@@ -211,5 +207,11 @@ class Evaluator:
             return Runtime(text(node), "any" if isinstance(value, (list, dict)) else kind_of(value), self.source.label)
         kind = "any" if owner.type == "any" else self.schema.member(owner.type, name)
         if kind is None:
-            raise self.fail(node, f"{text(node.child_by_field_name('object'))} has no {name}")
+            raise self.fail(node, f"{text(_field(node, 'object'))} has no {name}")
         return mix(text(node), [owner], kind)
+
+
+def _field(node: Node, name: str) -> Node:
+    found = node.child_by_field_name(name)
+    assert found is not None, f"{node.type} without {name}"
+    return found

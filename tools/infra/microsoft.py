@@ -100,7 +100,8 @@ def main() -> None:
     """Ask for all, and write the file."""
     held = {name: resource(name, ask(name)) for name in RESOURCES}
     source = f"{PACKAGE} {version(PACKAGE)} (MIT), azmcp bicepschema get"
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(each, separators=(',', ':'))}" for name, each in held.items())
+    compact = {name: json.dumps(each, separators=(",", ":")) for name, each in held.items()}
+    lines = ",\n".join(f"  {json.dumps(name)}: {each}" for name, each in compact.items())
     FILE.write_text(f'{{\n"source": {json.dumps(source)},\n"resources": {{\n{lines}\n}}\n}}\n')
 
 

@@ -1,8 +1,8 @@
 """Microsoft's resource types, from `types/microsoft.json`, and the few that it lacks, from `types/own.json`.
 
-A type is written as in msmcp-azure: `string`, `int`, `bool`, `any`, `object`, the name of a type of the same resource, an
-array `X[]`, or alternatives `A | B`, where what is not the name of a type is text. Alternatives that end in `string` are
-what Microsoft lists and not all that it takes; here they are all.
+A type is written as in msmcp-azure: `string`, `int`, `bool`, `any`, `object`, the name of a type of the same resource,
+an array `X[]`, or alternatives `A | B`, which are texts. Alternatives that end in `string` are what Microsoft lists and
+not all that it takes; here they are all.
 """
 
 import json
@@ -49,7 +49,7 @@ class Shape:
     variants: dict[str, "Shape"] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, given: dict[str, Any]) -> Self:
+    def read(cls, given: dict[str, Any]) -> "Shape":
         """Read a shape from its JSON."""
         properties = {name: Property.read(each) for name, each in given["properties"].items()}
         variants = {name: cls.read(each) for name, each in given.get("variants", {}).items()}
@@ -130,10 +130,10 @@ def _named(resource: str, shapes: dict[str, Any]) -> dict[str, Any]:
     # Parts of several resources have the same name: each is known by its resource's, too. Alternatives are texts, even
     # where one is called as a part is.
     def rename(kind: str) -> str:
-        return f"{resource}#{kind}" if kind.removesuffix("[]") in shapes else kind
+        return f"{resource}#{kind}" if kind.replace("[]", "") in shapes else kind
 
     def renamed(shape: dict[str, Any]) -> dict[str, Any]:
-        properties = {name: [rename(given[0].replace("[][]", "[]")), *given[1:]] for name, given in shape["properties"].items()}
+        properties = {name: [rename(kind), *more] for name, (kind, *more) in shape["properties"].items()}
         variants = {name: renamed(each) for name, each in shape.get("variants", {}).items()}
         return {**shape, "properties": properties, "variants": variants, "others": rename(shape.get("others", ""))}
 

@@ -106,8 +106,8 @@ def read(path: Path, root: Path) -> Source:
     for node in descendants(tree):
         if node.is_error or node.is_missing:
             raise BicepError(Finding(f"{label}:{node.start_point.row + 1}", f"syntax: {text(node)[:60]!r}"))
-    scope = next((plain(each.named_children[0]) for each in tree.children if each.type == "target_scope_assignment"), "")
-    return Source(path, label, scope or "resourceGroup", tuple(_declarations(tree, label)), tree)
+    scopes = [plain(each.named_children[0]) for each in tree.children if each.type == "target_scope_assignment"]
+    return Source(path, label, (scopes or ["resourceGroup"])[0], tuple(_declarations(tree, label)), tree)
 
 
 def _declarations(tree: Node, label: str) -> Iterator[Declaration]:

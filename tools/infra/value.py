@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-type Value = str | int | bool | None | list[Value] | dict[str, Value] | Runtime | Handle
+type Value = str | int | bool | list[Value] | dict[str, Value] | Runtime | Handle | None
 
 
 @dataclass(frozen=True, slots=True)
