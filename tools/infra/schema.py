@@ -130,7 +130,7 @@ def _named(resource: str, shapes: dict[str, Any]) -> dict[str, Any]:
     # Parts of several resources have the same name: each is known by its resource's, too. Alternatives are texts, even
     # where one is called as a part is.
     def rename(kind: str) -> str:
-        return f"{resource}#{kind}" if kind.replace("[]", "") in shapes else kind
+        return f"{resource}#{kind}" if kind and kind.replace("[]", "") in shapes else kind
 
     def renamed(shape: dict[str, Any]) -> dict[str, Any]:
         properties = {name: [rename(kind), *more] for name, (kind, *more) in shape["properties"].items()}

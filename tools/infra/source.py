@@ -1,7 +1,7 @@
 """A Bicep file, parsed by tree-sitter and taken apart into its declarations.
 
-The grammar is older than the language: spread (`...x`) and `resource<>` types are not known to it, so that they are not
-used here.
+The grammar is older than the language: it knows no spread (`...x`), and takes `a ? b : c.d` for `(a ? b : c).d`. So
+neither is used here; what it cannot parse is a finding.
 """
 
 from collections.abc import Iterator
