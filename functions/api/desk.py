@@ -80,7 +80,7 @@ class Health(BaseModel):
     pace : float
         Desk seconds per second.
     backlog : dict of str to int
-        Messages that wait, by subscription.
+        Messages that wait, by subscription; empty where the desk may not count them.
     dead_letters : int
         Messages that were given up.
     ticks : dict of str to Tick

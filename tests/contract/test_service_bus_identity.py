@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from azure.core.exceptions import ClientAuthenticationError
 from shared.bus.service_bus import ServiceBusEventBus
 from shared.clock import WallClock
 from shared.errors import InvalidError
+from shared.settings import Settings
+from shared.wiring import build
 from tests.builders import a_message
 from tests.contract.event_bus_bench import ANALYST, RISK, TOPOLOGY, take
 from tests.standins.service_bus.certificate import tls_for
@@ -88,6 +91,25 @@ async def test_backlog_when_the_identity_may_not_manage_says_so_and_the_rest_wor
         assert (await take(bus, ANALYST)).message == a_message()
         with pytest.raises(InvalidError, match="may not manage the namespace"):
             await bus.backlog()
+
+
+async def test_health_when_the_identity_may_not_manage_is_ready_and_counts_nothing(
+    service: ServiceBusStandIn, tmp_path: Path
+) -> None:
+    async with known_as(service, Credential(JWT_WITHOUT_MANAGE)) as bus:
+        desk = build(Settings.from_env({"FINAGENT_DATA": str(tmp_path)}))
+        health = await replace(desk.queries, bus=bus).health()
+        await desk.close()
+    assert (health["status"], health["problems"], health["backlog"]) == ("ready", [], {})
+
+
+async def test_health_when_the_identity_may_not_receive_says_so(service: ServiceBusStandIn, tmp_path: Path) -> None:
+    async with known_as(service, Credential("of somebody else")) as bus:
+        desk = build(Settings.from_env({"FINAGENT_DATA": str(tmp_path)}))
+        health = await replace(desk.queries, bus=bus).health()
+        await desk.close()
+    assert health["status"] == "unavailable"
+    assert "bus: " in health["problems"][0]
 
 
 async def test_bus_when_the_token_is_not_for_this_namespace_says_so(service: ServiceBusStandIn) -> None:
