@@ -1,46 +1,42 @@
-"""The containers that the desk has in Cosmos, their policies, and how moments are written in them.
+"""The containers that the desk has in Cosmos, and how moments are written in them.
 
-In Azure, Bicep makes them: an identity with access to data cannot. `create_containers` is for the emulator and tests.
+`infra/containers.json` describes them as Cosmos does. In Azure, Bicep makes them from it: an identity with access to data
+cannot. `create_containers` is for the emulator and tests.
 """
 
+import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
 from azure.cosmos.exceptions import CosmosResourceExistsError
 
+FILE = Path(__file__).parents[2] / "infra" / "containers.json"
 EVENTS, STATE, PROJECTIONS = "events", "state", "projections"
 
-NO_DEFAULT_TTL = -1
-"""Items expire only if they say so themselves."""
 
-
-def _only(*paths: str) -> dict[str, Any]:
-    # Each indexed value costs request units at every write; ids and `_ts` are indexed in any case.
-    return {
-        "indexingMode": "consistent",
-        "automatic": True,
-        "includedPaths": [{"path": path} for path in paths],
-        "excludedPaths": [{"path": "/*"}],
-    }
-
-
-CONTAINERS: dict[str, dict[str, Any]] = {
-    EVENTS: {"partition_key": PartitionKey("/stream"), "indexing_policy": _only("/type/?", "/moment/?")},
-    STATE: {"partition_key": PartitionKey("/stream"), "indexing_policy": _only(), "default_ttl": NO_DEFAULT_TTL},
-    PROJECTIONS: {"partition_key": PartitionKey("/home"), "indexing_policy": _only("/valid/?", "/known/?")},
-}
-"""Partition key, indexing and expiry of each container, by name."""
+def containers() -> Iterator[dict[str, Any]]:
+    """Give each container's name and policies as the SDK takes them."""
+    for given in json.loads(FILE.read_text("utf-8")):
+        yield {
+            "id": given["id"],
+            "partition_key": PartitionKey(given["partitionKey"]["paths"][0]),
+            "indexing_policy": given["indexingPolicy"],
+            "default_ttl": given.get("defaultTtl"),
+            "vector_embedding_policy": given.get("vectorEmbeddingPolicy"),
+        }
 
 
 async def create_containers(endpoint: str, key: str, database: str = "finagent") -> None:
     """Make the database and its containers where they are not there yet."""
     async with CosmosClient(endpoint, key) as client:
         home = await client.create_database_if_not_exists(database)
-        for name, policies in CONTAINERS.items():
+        for container in containers():
             try:
-                await home.create_container(name, **policies)
+                await home.create_container(**container)
             except CosmosResourceExistsError:
                 continue
 

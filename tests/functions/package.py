@@ -1,21 +1,14 @@
-"""What a deployment uploads: the files that `.funcignore` leaves, and the distributions that requirements.txt names."""
+"""What a deployment leaves at home as Core Tools see it, and the distributions that requirements.txt names."""
 
-import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import Distribution, distribution
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from pathspec import GitIgnoreSpec
 
-ROOT = Path(__file__).parents[2]
-
-
-def kept_at_home() -> GitIgnoreSpec:
-    """Give what `.funcignore` matches, as git and the Azure Developer CLI read it."""
-    return GitIgnoreSpec.from_lines((ROOT / ".funcignore").read_text().splitlines())
+from tools.package import ROOT
 
 
 def core_tools_keep(path: str) -> bool:
@@ -24,18 +17,6 @@ def core_tools_keep(path: str) -> bool:
     patterns = [line.strip().removeprefix("/") for line in lines if line.strip() and not line.startswith("#")]
     written = [re.escape(each).replace(r"\*\*", "(.+)").replace(r"\*", "([^/]+)") for each in patterns]
     return re.match(f"({'|'.join(written)})", path) is not None
-
-
-def shipped() -> list[str]:
-    """Give the files of this working copy that a deployment uploads, relative to its root."""
-    return sorted(_shipped(ROOT, kept_at_home()))
-
-
-def _shipped(root: Path, ignored: GitIgnoreSpec) -> Iterator[str]:
-    for folder, folders, files in os.walk(root):
-        inside = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        folders[:] = [name for name in folders if not ignored.match_file(f"{inside / name}/")]
-        yield from (str(inside / name) for name in files if not ignored.match_file(inside / name))
 
 
 def requirements(file: str) -> list[Requirement]:

@@ -2,19 +2,21 @@
 
 import ast
 import json
-import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from importlib.metadata import distribution, packages_distributions
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.functions.package import ROOT, core_tools_keep, installed, kept_at_home, link, requirements, shipped, tops
+from tests.functions.package import core_tools_keep, installed, link, requirements, tops
 from tests.functions.worker import Indexed
+from tools.package import ROOT, kept_at_home, shipped, write
 
 RUNTIME = "azure-functions-runtime"
 OWN_NAMES = {"function_app", "functions", "shared"}
@@ -25,16 +27,23 @@ RECORDING = ("shared/market/recorded.py", "bokeh_sampledata")
 """The embedded desk's feed: its data is not deployed, and a desk with Alpaca's keys never imports it."""
 
 LOCAL = (
+    ".azure/desk/.env",
     ".env",
     ".finagent/recorded.sqlite",
     ".git/config",
+    ".github/workflows/ci.yml",
     ".hypothesis/unicode_data/x",
+    ".package/finagent.zip",
     ".venv/lib/python3.13/site-packages/numpy/__init__.py",
     "docs/operations.md",
     "finagent.egg-info/PKG-INFO",
     "functions/api/__pycache__/application.cpython-313.pyc",
+    "infra/alerts.json",
     "infra/main.bicep",
+    "infra/main.parameters.json",
     "infra/modules/functions.bicep",
+    "infra/profiles/dev.json",
+    "infra/roles.json",
     "local.settings.json",
     "local/cli.py",
     "node_modules/vega/index.js",
@@ -74,12 +83,19 @@ def files() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def app(files: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give what `make package` writes."""
+    path = tmp_path_factory.mktemp("package") / "finagent.zip"
+    write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def app(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with what is deployed and nothing else."""
     folder = tmp_path_factory.mktemp("app")
-    for name in files:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, folder / name)
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(folder)
     return folder
 
 
@@ -121,6 +137,32 @@ def test_package_when_it_is_deployed_is_indexed_and_answers(
     assert status == "200"
 
 
+def test_package_when_it_is_written_holds_what_is_deployed_and_its_modules_compiled(
+    package: Path, files: list[str]
+) -> None:
+    with zipfile.ZipFile(package) as archive:
+        names = archive.namelist()
+    assert names == sorted({*files, *(cache_from_source(name) for name in files if name.endswith(".py"))})
+
+
+def test_package_when_it_is_written_again_is_the_same_to_the_byte(package: Path, tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from tools.package import write; write(Path(sys.argv[1]))"
+    again = tmp_path / "again.zip"
+    environment = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
+    subprocess.run([sys.executable, "-c", code, str(again)], cwd=ROOT, env=environment, check=True)
+    assert again.read_bytes() == package.read_bytes()
+
+
+def test_package_when_it_is_unpacked_with_other_dates_is_not_compiled_anew(
+    package: Path, site: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(tmp_path)
+    for source in (tmp_path / "shared").rglob("*.py"):
+        source.write_text("raise RuntimeError('compiled from the source')")
+    assert run("import sys; sys.path[:0] = sys.argv[2:]; import shared.runtime; print('ran')", tmp_path, site) == "ran"
+
+
 def test_package_when_each_module_is_imported_needs_only_its_requirements(
     app: Path, site: Path, files: list[str]
 ) -> None:
@@ -160,6 +202,7 @@ def test_package_when_the_working_copy_is_in_use_holds_the_app_alone(files: list
     assert {name for name in files if not name.startswith(("functions/", "shared/"))} == {
         "function_app.py",
         "host.json",
+        "infra/containers.json",
         "infra/topology.json",
         "requirements.txt",
     }
