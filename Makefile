@@ -1,5 +1,5 @@
-# Two commands matter: `make run` and `make test`. Each makes what it needs; nothing is installed outside .venv and .venv-bench.
-.PHONY: run demo check test soak bench cosmos-conformance format clean help
+# Two commands matter: `make run` and `make test`. Each makes what it needs; nothing is installed outside .venv, .venv-bench and .venv-types.
+.PHONY: run demo check check-infra infra-types package test soak bench cosmos-conformance format clean help
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
 BENCH_READY := $(BENCH)/.ready
+TYPES := .venv-types
+TYPES_READY := $(TYPES)/.ready
 
 run: $(READY) ## start the desk on 127.0.0.1:7071
 	@exec $(BIN)/finagent run $(ARGS)
@@ -14,11 +16,21 @@ run: $(READY) ## start the desk on 127.0.0.1:7071
 demo: $(READY) ## do the main job once, from an empty desk to a consensus
 	@$(BIN)/finagent demo $(ARGS)
 
-check: $(READY) ## lint, format, types, imports
+check: check-infra ## lint, format, types, imports, deployment
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-infra: $(READY) ## the deployment alone: types and policies of its Bicep
+	@$(BIN)/python -m tools.infra
+
+# Microsoft's types come from msmcp-azure, 150 MB that nothing else needs.
+infra-types: $(TYPES_READY)
+	@$(TYPES)/bin/python -m tools.infra.microsoft
+
+package: $(READY) ## what a deployment uploads, in .package
+	@$(BIN)/python -m tools.package
 
 test: $(READY) ## every test
 	$(BIN)/python -m pytest $(ARGS)
@@ -40,10 +52,10 @@ format: $(READY) ## put the code into its format
 	$(BIN)/ruff format .
 
 clean: ## remove what was built; the desk's data stays
-	rm -rf $(VENV) $(BENCH) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(BENCH) $(TYPES) .bench .package .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
 help:
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 # The first of these that is new enough; .python-version makes pyenv and uv offer 3.13 as python3.
 $(READY): requirements.txt requirements-dev.txt pyproject.toml .python-version
@@ -64,3 +76,8 @@ $(BENCH_READY): $(READY) tests/bench/requirements.txt
 	$(BIN)/python -m venv --clear $(BENCH)
 	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt
 	@touch $(BENCH_READY)
+
+$(TYPES_READY): $(READY) tools/infra/requirements.txt
+	$(BIN)/python -m venv --clear $(TYPES)
+	@$(TYPES)/bin/python -m pip install --quiet --disable-pip-version-check -r tools/infra/requirements.txt
+	@touch $(TYPES_READY)
