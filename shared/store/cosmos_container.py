@@ -1,7 +1,7 @@
 """The containers that the desk has in Cosmos, and how moments are written in them.
 
-`infra/containers.json` describes them as Cosmos does. In Azure, Bicep makes them from it: an identity with access to data
-cannot. `create_containers` is for the emulator and tests.
+`infra/containers.json` describes them as Cosmos does. In Azure, Bicep makes them from it: an identity with access to
+data cannot. `create_containers` is for the emulator and tests.
 """
 
 import json

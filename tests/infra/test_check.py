@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.seeds import POLICIES, SYMBOLS, TYPES, Seed
+from tests.infra.policy_seeds import POLICIES
+from tests.infra.seed import Seed
+from tests.infra.symbol_seeds import SYMBOLS
+from tests.infra.type_seeds import TYPES
 from tools.infra.check import check
 
 ROOT = Path(__file__).parents[2]

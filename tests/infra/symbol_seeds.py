@@ -1,0 +1,67 @@
+"""Mistakes that names tell, and what nothing is known of."""
+
+from tests.infra.seed import BUS, MAIN, STORAGE, TOPIC, VAULT, Seed
+
+SYMBOLS = (
+    Seed(BUS, "in topology.topics", "in topology.topic", "topology has no topic"),
+    Seed(BUS, "topic: topic\n", "topic: topics_\n", "topics_ is not declared"),
+    Seed(BUS, "    topic: topic\n", "", "modules/topic.bicep needs the parameter topic"),
+    Seed(BUS, "    topic: topic\n", "    topic: topic\n    colour: 'red'\n", "has no parameter colour"),
+    Seed(BUS, "topic: topic\n", "topic: topic.name\n", "topic is string, and should be object"),
+    Seed(BUS, "'topic.bicep'", "'topics.bicep'", "topics.bicep: there is no such file"),
+    Seed(BUS, "topology.json'", "topologies.json'", "topologies.json cannot be read"),
+    Seed(
+        TOPIC,
+        "requiresSession: topic.requiresSession\n",
+        "requiresSession: topic.requireSession\n",
+        "no requireSession",
+    ),
+    Seed(TOPIC, "subscriptions[i]", "subscriptions[i", "syntax"),
+    Seed(TOPIC, "subscriptions[i]", "subscriptions[i][0]", "subscriptions[i][0]: there is no"),
+    Seed(STORAGE, "param skuName string", "param skuName string\nparam other string = ''", "param other is not used"),
+    Seed(STORAGE, "param skuName string", "param skuName string\nvar other = 1", "var other is not used"),
+    Seed(STORAGE, "param skuName string", "param skuName int", "skuName is string, and should be int"),
+    Seed(
+        STORAGE,
+        "output name string = account.name",
+        "output name int = account.name",
+        "name is string, and should be int",
+    ),
+    Seed(STORAGE, "name: name\n", "name: account.properties.creationTime\n", "account depends on itself"),
+    Seed(
+        STORAGE,
+        "guid(account.id, ",
+        "guid(account.properties.creationTime, ",
+        "is not known when the deployment begins",
+    ),
+    Seed(VAULT, "tenant().tenantId", "tenant().id", "tenant() has no id"),
+    Seed(VAULT, "guid(", "newGuid(", "knows no function newGuid"),
+    Seed(VAULT, "!empty(alpacaApiKey)", "!empty(alpacaApiKey, 1)", "empty takes 1 to 1 arguments, not 2"),
+    Seed(VAULT, "@secure()\nparam alpacaApiKey", "param alpacaApiKey", "is given a secret and is not @secure()"),
+    Seed(MAIN, "bus.outputs.id\n", "bus.outputs.namespaceId\n", "the module bus has no output namespaceId"),
+    Seed(MAIN, "empty(allowedOrigins) ?", "empty(app.outputs.url) ?", "app depends on itself"),
+    Seed(MAIN, "empty(allowedOrigins) ?", "empty(bus.outputs.id) ?", "a condition is a bool known at the start"),
+    Seed(MAIN, "@allowed(['dev', 'prod'])", "@allowed(['dev', 'test'])", "profileName is 'prod', none of dev, test"),
+    Seed(MAIN, "if (withOpenAi)", "if (withOpenAi && profileName == 'dev')", "model is made in no case"),
+    Seed(
+        MAIN,
+        "'modules/model.bicep' = if (withOpenAi)",
+        "'modules/vault.bicep' = if (false)",
+        "modules/model.bicep: no module",
+    ),
+    Seed(MAIN, "profile.monthlyBudget", "profile.monthlybudget", "profile has no monthlybudget"),
+    Seed(MAIN, "  scope: group\n  params: { name: 'id", "  params: { name: 'id", "is for a resourceGroup"),
+    Seed("main.parameters.json", '"alertEmail"', '"alertMail"', "main.bicep has no parameter alertMail"),
+    Seed(
+        "main.parameters.json",
+        "${FINAGENT_OPENAI=false}",
+        "${FINAGENT_OPENAI=no}",
+        "withOpenAi is string, and should be bool",
+    ),
+    Seed(
+        "main.parameters.json",
+        "FINAGENT_PROFILE=dev",
+        "FINAGENT_PROFILE=test",
+        "profileName is 'test', none of dev, prod",
+    ),
+)

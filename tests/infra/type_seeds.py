@@ -1,0 +1,68 @@
+"""Mistakes that Microsoft's types tell."""
+
+from tests.infra.seed import ALERT, APP, BUS, MAIN, MODEL, STORAGE, STORE, TOPIC, VAULT, WATCH, Seed
+
+TYPES = (
+    Seed(STORAGE, "allowSharedKeyAccess: false", "allowSharedKey: false", "allowSharedKey: unknown property"),
+    Seed(STORAGE, "minimumTlsVersion: ", "minimumTLSVersion: ", "it is spelt minimumTlsVersion"),
+    Seed(STORAGE, "'TLS1_2'", "'1.2'", "'1.2' is none of TLS1_0"),
+    Seed(
+        STORAGE, "supportsHttpsTrafficOnly: true", "supportsHttpsTrafficOnly: 'true'", "is string, and should be bool"
+    ),
+    Seed(STORAGE, "accessTier: 'Hot'", "primaryLocation: 'here'", "primaryLocation: is read-only"),
+    Seed(STORAGE, "  sku: { name: skuName }\n", "", "sku: is required and missing"),
+    Seed(STORAGE, "storageAccounts@2025-01-01'", "storageAccounts@2023-01-01'", "known at 2025-01-01, not 2023-01-01"),
+    Seed(
+        STORAGE,
+        "Microsoft.Storage/storageAccounts@",
+        "Microsoft.Storage/accounts@",
+        "the type Microsoft.Storage/accounts",
+    ),
+    Seed(STORAGE, "primaryEndpoints.blob", "primaryEndpoint.blob", "account.properties has no primaryEndpoint"),
+    Seed(STORAGE, "publicAccess: 'None'", "publicAccess: 'none'", "'none' is none of Container"),
+    Seed(STORAGE, "  parent: account\n", "", "needs a parent of Microsoft.Storage/storageAccounts"),
+    Seed(
+        STORAGE, "  parent: blobs\n", "  parent: account\n", "needs a parent of Microsoft.Storage/storageAccounts/blobS"
+    ),
+    Seed(BUS, "tier: 'Standard'", "tier: 'standard'", "'standard' is none of Basic"),
+    Seed(BUS, "maxDeliveryCount: topology.maxDeliveryCount", "maxDeliveryCount: '10'", "is string, and should be int"),
+    Seed(TOPIC, "lockDuration: 'PT", "lockDurations: 'PT", "lockDurations: unknown property"),
+    Seed(TOPIC, "filterType: 'SqlFilter'", "filterType: 'Sql'", "'Sql' is none of SqlFilter"),
+    Seed(STORE, "OfferType: 'Standard'", "OfferType: 'Premium'", "'Premium' is none of Standard"),
+    Seed(STORE, "    databaseAccountOfferType: 'Standard'\n", "", "databaseAccountOfferType: is required and missing"),
+    Seed(STORE, "type: 'Continuous',", "type: 'Sometimes',", "'Sometimes' is none of Continuous, Periodic"),
+    Seed(STORE, "failoverPriority: 0", "failoverPriority: -1", "-1 is beyond minValue 0"),
+    Seed(STORE, "resource: { id: databaseName }", "resource: {}", "properties.resource.id: is required and missing"),
+    Seed(STORE, "properties.documentEndpoint", "properties.endpoint", "account.properties has no endpoint"),
+    Seed("containers.json", '"paths": ["/home"], "kind": "Hash"', '"paths": "/home"', "should be string[]"),
+    Seed("containers.json", '"paths": ["/home"], "kind": "Hash"', '"kind": "Hashed"', "'Hashed' is none of Hash"),
+    Seed("containers.json", '"defaultTtl"', '"default_ttl"', "default_ttl: unknown property"),
+    Seed(VAULT, "family: 'A'", "family: 'B'", "'B' is none of A"),
+    Seed(VAULT, "    tenantId: tenant().tenantId\n", "", "tenantId: is required and missing"),
+    Seed(VAULT, "name: 'alpaca-api-key'", "name: 'alpaca_api_key'", "'alpaca_api_key' does not match"),
+    Seed(VAULT, "softDeleteRetentionInDays: 7", "softDeleteRetentionInDays: 7.5", "syntax"),
+    Seed(MAIN, "'kv-${token}'", "'kv-finagent-${token}'", "does not match"),
+    Seed(MAIN, "'stfinagent${token}'", "'stfinagent${environmentName}${token}'", "is beyond maxLength 24"),
+    Seed(ALERT, "operator: 'Include'", "operator: 'Only'", "'Only' is none of Include"),
+    Seed(ALERT, "groupShortName: 'finagent'", "groupShortName: 'finagent-alerts'", "15 is beyond maxLength 12"),
+    Seed(ALERT, "SingleResourceMultipleMetricCriteria", "MetricCriteria", "is none of Microsoft.Azure.Monitor.Single"),
+    Seed(ALERT, "    amount: monthlyBudget\n", "    amount: '25'\n", "properties.amount: is string, and should be int"),
+    Seed(ALERT, "    timeGrain: 'Monthly'\n", "", "timeGrain: is required and missing"),
+    Seed("alerts.json", '"threshold": 20,', '"threshold": "20",', "threshold: is string, and should be int"),
+    Seed(APP, "instanceMemoryMB: ", "instanceMemoryMb: ", "it is spelt instanceMemoryMB"),
+    Seed(APP, "'authsettingsV2'", "'authsettingsV3'", "'authsettingsV3' is none of"),
+    Seed(APP, "'AllowAnonymous'", "'Allow'", "'Allow' is none of RedirectToLoginPage"),
+    Seed(APP, "type: 'UserAssignedIdentity'", "type: 'UserAssigned'", "'UserAssigned' is none of"),
+    Seed(APP, "settings, platformSettings", "settings, { X: 1 }, platformSettings", "is int, and should be string"),
+    Seed(WATCH, "    DisableLocalAuth", "    disableLocalAuth", "it is spelt DisableLocalAuth"),
+    Seed(WATCH, "principalType: 'ServicePrincipal'", "principalType: 'App'", "'App' is none of"),
+    Seed(WATCH, "  kind: 'web'\n", "  kind: 'web'\n  scope: workspace\n", "cannot be put on another resource"),
+    Seed(MODEL, "'OnceCurrentVersionExpired'", "'Never'", "'Never' is none of OnceNew"),
+    Seed(
+        MAIN,
+        "targetScope = 'subscription'\n",
+        "",
+        "Microsoft.Resources/resourceGroups cannot be deployed to a ResourceG",
+    ),
+    Seed("profiles/prod.json", '"instances": 100', '"instances": "100"', "maximumInstanceCount: is string"),
+)
