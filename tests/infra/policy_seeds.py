@@ -98,7 +98,12 @@ POLICIES = (
     Seed(APP, "version: '3.13'", "version: '3.12'", "functionAppConfig.runtime is"),
     Seed(APP, "'FC1', tier: 'FlexConsumption'", "'Y1', tier: 'Dynamic'", "the plan should be FC1"),
     Seed(APP, "httpsOnly: true", "httpsOnly: false", "properties.httpsOnly should be true"),
-    Seed(APP, "properties: { allow: false }", "properties: { allow: true }", "properties.allow should be false"),
+    Seed(
+        APP,
+        "'scm'\n  properties: { allow: false }",
+        "'scm'\n  properties: { allow: true }",
+        "properties.allow should be false",
+    ),
     Seed(
         APP,
         "      scmMinTlsVersion",
