@@ -21,6 +21,10 @@ POLICIES = (
     Seed(
         "containers.json", '  {\n    "id": "state",', '  { "id": "all" },\n  {\n    "id": "state",', "index everything"
     ),
+    Seed(BUS, "    principalId: principalId", "    principalId: 'somebody'", "a role for someone else"),
+    Seed(
+        WATCH, "principalType: 'ServicePrincipal'", "principalType: 'User'", "principalType should be ServicePrincipal"
+    ),
     Seed(BUS, "disableLocalAuth: true", "disableLocalAuth: false", "disableLocalAuth should be true"),
     Seed(BUS, "'1.2'", "'1.0'", 'minimumTlsVersion should be "1.2"'),
     Seed(BUS, "name: 'Standard', tier: 'Standard'", "name: 'Basic', tier: 'Basic'", "sku.name is 'Basic'"),
