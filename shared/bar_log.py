@@ -41,7 +41,7 @@ class BarLog:
         """Give what the log has of the interval that ended then."""
         if (stream, closed_at) not in self._read:
             logged = Logged()
-            while body := await self._store.get(self.event_id(stream, closed_at, len(logged.events))):
+            while body := await self._store.get(self.event_id(stream, closed_at, len(logged.events)), stream):
                 logged.add(MarketDataReceived.model_validate_json(body))
             self._read[stream, closed_at] = logged
         return self._read[stream, closed_at]

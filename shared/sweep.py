@@ -54,6 +54,8 @@ class Pending(BaseModel):
         Desk times at which it was first expected, and at which it is looked at again.
     tries : int
         How often it was sent again.
+    stream : str or None
+        Where the event is to be found; None where that was not noted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,6 +65,7 @@ class Pending(BaseModel):
     since: UtcTime
     due: UtcTime
     tries: int = 0
+    stream: str | None = None
 
 
 class SweepState(BaseModel):
@@ -152,13 +155,14 @@ class Sweep:
         wanting = {agent_of(each) for each in self.topology.wanting(event.topic, event.type)} & self.agents
         later = after(self.clock, now, PATIENCE_SECONDS)
         expected = [
-            Pending(event=event.id, agent=agent, since=now, due=later)
+            Pending(event=event.id, stream=event.stream, agent=agent, since=now, due=later)
             for agent in sorted(wanting)
             if await self.store.receipt(agent, event.stream, event.id) is None
         ]
         if (step := _step_of(event)) is not None and not await self._is_closed(event):
             closing = after(self.clock, step.deadline_of(event, self.step_deps), PATIENCE_SECONDS)
-            expected.append(Pending(event=event.id, agent=ROUND, since=now, due=max(closing, later)))
+            due = max(closing, later)
+            expected.append(Pending(event=event.id, stream=event.stream, agent=ROUND, since=now, due=due))
         return expected
 
     async def _is_closed(self, trigger: Event) -> bool:
@@ -203,7 +207,10 @@ class Sweep:
 
     async def _send(self, pending: Pending, message: Message) -> None:
         logger.warning("sent again: %s", message.message_id, extra={"event": pending.event, "agent": pending.agent})
-        await self.bus.publish([message])
+        try:
+            await self.bus.publish([message])
+        except InvalidError as error:  # say, too large: it counts as a try, and the others get theirs
+            logger.error("refused: %s", error, extra={"event": pending.event, "agent": pending.agent})
 
     def _tried(self, pending: Pending, now: datetime) -> Pending:
         due = after(self.clock, now, PATIENCE_SECONDS * 2**pending.tries)
@@ -211,7 +218,7 @@ class Sweep:
 
     async def _missing(self, pending: Pending) -> Message | None:
         """Give the message that brings the agent what it has not handled; None when it has."""
-        body = await self.store.get(pending.event)
+        body = await self.store.get(pending.event, pending.stream)
         if body is None:
             return None
         event = decode(body)

@@ -120,9 +120,10 @@ async def stream_events(
 @router.get("/events/{event_id}", response_model=Event, responses=documented(404))
 async def get_event(
     event_id: Annotated[Token, Path(description="As in an opinion's evidence.")],
+    stream: Stream = "",
 ) -> Response:
     """Give one event. It never changes."""
-    body = await desk().queries.event(event_id)
+    body = await desk().queries.event(event_id, stream or None)
     return Response(body, headers={"Cache-Control": "private, max-age=86400, immutable"}, media_type="application/json")
 
 

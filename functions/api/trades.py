@@ -120,6 +120,6 @@ async def _record(current: Desk, trade_id: str, trade: Trade) -> None:
     )
     if await current.runtime.emit([requested]):
         return
-    known = decode(await current.queries.event(trade_id))
+    known = decode(await current.queries.event(trade_id, f"trade-{trade_id}"))
     if known.data != trade:
         raise FieldError("idempotency-key", "it was used for another trade", 409)

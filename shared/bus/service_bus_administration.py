@@ -33,6 +33,7 @@ class _PlainTransport(AioHttpTransport):  # type: ignore[misc] # azure-core give
         self._url = url.rstrip("/")
 
     async def send(self, request: Any, **options: Any) -> Any:
+        """Send a request to where the namespace really is."""
         path = request.url.partition("://")[2].partition("/")[2]
         request.url = f"{self._url}/{path}"
         return await super().send(request, **options)

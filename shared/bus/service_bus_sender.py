@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusSender
 
 CONTENT_TYPE = "application/cloudevents+json"
+ENVELOPE_BYTES = 1_024
+"""What a batch has beside what the SDK counts: it repeats the ids of its first message. Without room for it the service
+would refuse a batch that the SDK calls full, and all messages in it."""
 
 type BrokerTime = Callable[[datetime], datetime]
 """Gives the wall time of a desk time."""
@@ -75,13 +78,14 @@ class TopicSender:
     async def _batches(
         self, sender: "ServiceBusSender", messages: Sequence[Message], oversized: list[Message]
     ) -> "AsyncIterator[ServiceBusMessageBatch]":
-        batch = await sender.create_message_batch()
+        room = (await sender.create_message_batch()).max_size_in_bytes - ENVELOPE_BYTES
+        batch = await sender.create_message_batch(room)
         for message in messages:
             if _added(batch, outgoing := self._outgoing(message)):
                 continue
             if len(batch):
                 yield batch
-                batch = await sender.create_message_batch()
+                batch = await sender.create_message_batch(room)
             if not _added(batch, outgoing):
                 oversized.append(message)
         if len(batch):

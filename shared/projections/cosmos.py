@@ -67,6 +67,7 @@ class CosmosProjectionStore:
         latest: dict[str, dict[str, str]] = {}
 
         def is_enough(row: dict[str, str]) -> bool:
+            """Take in a row, and say whether its moment is one more than wanted."""
             # Corrections share a moment with what they correct: only the next moment shows that there are no more.
             kept = latest.setdefault(row["valid"], row)
             if kept["known"] < row["known"]:

@@ -109,6 +109,7 @@ class CosmosAccount:
         """
 
         async def work_in_container(hook: Hook) -> T:
+            """Open the container, and do it."""
             container, _ = await self._container(name)
             return await work(container, hook)
 
@@ -142,6 +143,7 @@ class CosmosAccount:
         """
 
         async def read(container: ContainerProxy, hook: Hook) -> list[Row]:
+            """Read row by row, until it is enough."""
             given = [{"name": f"@{parameter}", "value": value} for parameter, value in parameters.items()]
             options: dict[str, Any] = {} if key is None else {"partition_key": key}
             options |= {"parameters": given, "max_item_count": page_size, "response_hook": hook}
@@ -156,6 +158,7 @@ class CosmosAccount:
 
     async def _timed[T](self, operation: str, work: Callable[[Hook], Awaitable[T]]) -> T:
         def hook(headers: Mapping[str, str], _body: object) -> None:
+            """Have an answer charged."""
             self._charge(operation, float(headers.get(_CHARGE, 0)))
 
         try:

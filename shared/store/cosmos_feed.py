@@ -37,6 +37,7 @@ class CosmosFeed:
         """Give the range [low, high) that holds one stream alone."""
 
         async def find(container: ContainerProxy, _hook: Hook) -> tuple[str, str]:
+            """Give the range from the hash of the stream to the next one."""
             low = (await container.feed_range_from_partition_key(stream))["Range"]["min"]
             return low, f"{int(low, 16) + 1:0{len(low)}X}"
 
@@ -75,9 +76,11 @@ class CosmosFeed:
         self, operation: str, mark: Mark, options: dict[str, Any]
     ) -> tuple[list[Change], tuple[Mark, ...]]:
         async def fetch(container: ContainerProxy, hook: Hook) -> tuple[list[Change], tuple[Mark, ...]]:
+            """Give the changes of one page, and the marks behind them."""
             answers: list[Mapping[str, str]] = []
 
             def keep(headers: Mapping[str, str], body: object) -> None:
+                """Remember an answer's headers, and have it charged."""
                 hook(headers, body)
                 answers.append(headers)
 

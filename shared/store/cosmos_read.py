@@ -8,6 +8,7 @@ from shared.store.cosmos_account import CosmosAccount
 from shared.store.cosmos_container import EVENTS
 from shared.store.cosmos_cursor import Mark, join, read_cursor, within, write_cursor
 from shared.store.cosmos_feed import Change, CosmosFeed, behind, unread
+from shared.store.cosmos_tail import CosmosTail
 from shared.store.port import Filter, Page
 
 _FILTERED_PAGE = 200
@@ -20,22 +21,19 @@ class CosmosReader:
     Parameters
     ----------
     pause_seconds : float
-        How often those who wait look for what other processes append: one look for all of them.
+        How soon those who wait, or go on where the log ended, see what another process appended.
     """
 
     def __init__(self, account: CosmosAccount, pause_seconds: float) -> None:
         self._account = account
         self._feed = CosmosFeed(account)
+        self._tail = CosmosTail(self._feed, pause_seconds)
         self._pause_seconds = pause_seconds
         self._appended = asyncio.Event()
-        self._looking = asyncio.Lock()
-        self._begun = self._done = 0
-        self._looked_at = float("-inf")
-        self._end: tuple[Mark, ...] = ()
 
     def announce(self) -> None:
         """Wake those who wait: this process has appended something."""
-        self._looked_at = float("-inf")
+        self._tail.announce()
         self._appended.set()
         self._appended = asyncio.Event()
 
@@ -43,7 +41,9 @@ class CosmosReader:
         """Give up to `limit` events after the cursor."""
         log = await self._account.rid(EVENTS)
         marks = read_cursor(log, after)
-        if wanted.stream:
+        if (kept := await self._tail.page(marks, lambda change: _matches(change, wanted), limit)) is not None:
+            events, marks = [change["body"].encode() for change in kept[0]], kept[1]
+        elif wanted.stream:
             events, marks = await self._read_stream(marks, wanted, limit)
         else:
             events, marks, _ = await self._read(marks, wanted, limit)
@@ -51,33 +51,18 @@ class CosmosReader:
 
     async def end(self) -> str:
         """Give the cursor behind the last event."""
-        return write_cursor(await self._account.rid(EVENTS), await self._look())
+        return write_cursor(await self._account.rid(EVENTS), await self._tail.catch_up(anew=True))
 
     async def wait(self, after: str, seconds: float) -> None:
         """Return when there may be an event after the cursor, or when the time is up."""
-        marks, is_first = join(read_cursor(await self._account.rid(EVENTS), after)), True
+        marks = join(read_cursor(await self._account.rid(EVENTS), after))
         try:
             async with asyncio.timeout(seconds):
-                while marks == await self._position(anew=is_first):
-                    is_first = False
+                # A position that is not held may lie beyond the end that is known here: another process gave it.
+                while marks == await self._tail.catch_up(anew=not self._tail.holds(marks)):
                     await self._pause()
         except TimeoutError:
             return
-
-    async def _position(self, *, anew: bool) -> tuple[Mark, ...]:
-        age = asyncio.get_running_loop().time() - self._looked_at
-        return await self._look() if anew or age >= self._pause_seconds else self._end
-
-    async def _look(self) -> tuple[Mark, ...]:
-        # Whoever asks shares a look that began after the question; an earlier one may have missed what was appended.
-        asked = self._begun
-        async with self._looking:
-            if self._done <= asked:
-                self._begun += 1
-                begun, at = self._begun, asyncio.get_running_loop().time()
-                self._end = join(await self._feed.end())
-                self._done, self._looked_at = begun, at
-            return self._end
 
     async def _pause(self) -> None:
         appended = self._appended
@@ -90,7 +75,7 @@ class CosmosReader:
     async def _read_stream(
         self, marks: tuple[Mark, ...], wanted: Filter, limit: int
     ) -> tuple[list[bytes], tuple[Mark, ...]]:
-        end = await self._look()
+        end = await self._tail.catch_up()
         low, high = await self._feed.range_of(wanted.stream)
         inside, outside = within(marks, low, high)
         events, inside_then, is_all = await self._read(inside, wanted, limit)

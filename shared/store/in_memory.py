@@ -38,10 +38,10 @@ class InMemoryEventStore:
         self._appended = asyncio.Event()
         return fresh
 
-    async def get(self, event_id: str) -> bytes | None:
+    async def get(self, event_id: str, stream: str | None = None) -> bytes | None:
         """Give an event's JSON."""
         event = self._by_id.get(event_id)
-        return None if event is None else event.json_bytes
+        return None if event is None or stream not in (None, event.stream) else event.json_bytes
 
     async def page(self, wanted: Filter, after: str, limit: int) -> Page:
         """Give up to `limit` events after the cursor."""

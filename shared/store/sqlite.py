@@ -102,9 +102,10 @@ class SqliteEventStore:
                 if not waiting.done():
                     waiting.set_result(None)
 
-    async def get(self, event_id: str) -> bytes | None:
+    async def get(self, event_id: str, stream: str | None = None) -> bytes | None:
         """Give an event's stored JSON."""
-        return _first(self._database.read("SELECT body FROM events WHERE id = ?", (event_id,)))
+        rows = self._database.read("SELECT body, stream FROM events WHERE id = ?", (event_id,))
+        return rows[0][0] if rows and stream in (None, rows[0][1]) else None
 
     async def page(self, wanted: Filter, after: str, limit: int) -> Page:
         """Give up to `limit` events after the cursor; the last page is kept for who was woken by the same event."""

@@ -87,6 +87,13 @@ class Log(EventStoreBench):
         await store.append([a_trade_request(id="t")])
         assert await store.get("u") is None
 
+    async def test_get_when_the_stream_is_named_looks_there_alone(self, store: EventStore) -> None:
+        event = a_trade_request(id="t", stream="trade-t")
+        await store.append([event])
+        assert await store.get("t", "trade-t") == event.json_bytes
+        assert await store.get("t", "trade-u") is None
+        assert await store.get("u", "trade-t") is None
+
     async def test_page_when_the_log_is_longer_goes_on_at_its_cursor(self, store: EventStore) -> None:
         events = [a_trade_request(id=f"t{number}") for number in range(5)]
         await store.append(events)

@@ -1,10 +1,15 @@
 """A Service Bus to test on: the stand-in, the bus connected to it as Microsoft's SDK connects, and their one time."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from typing import Any
+
+import pytest
 
 from shared.bus.service_bus import ServiceBusEventBus
 from shared.bus.topology import Topology
@@ -12,6 +17,35 @@ from shared.clock import Clock, ManualClock
 from tests.builders import HOUR
 from tests.contract.event_bus_bench import TOPOLOGY, Times
 from tests.standins.service_bus.server import ServiceBusStandIn
+
+_NAPPING = (
+    "_pyamqp.aio._client_async",
+    "_pyamqp.aio._connection_async",
+    "_pyamqp.aio._session_async",
+    "aio._base_handler_async",
+    "aio._servicebus_receiver_async",
+    "aio._servicebus_sender_async",
+)
+_HURRY = 10
+
+
+class _Hurried:
+    """The `asyncio` that the SDK sees; its naps are a tenth of what it asks for."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / _HURRY)
+
+
+@contextmanager
+def hurried_sdk() -> Iterator[None]:
+    """Let the SDK look sooner for answers: it naps for half a second to open a link, and up to one to close it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _NAPPING:
+            patch.setattr(import_module(f"azure.servicebus.{name}"), "asyncio", _Hurried())
+        yield
 
 
 class OneTime(Times):
@@ -69,7 +103,7 @@ class Connected:
 
 @asynccontextmanager
 async def connection_to_keep() -> AsyncIterator[Connected]:
-    """Connect once for many tests: the SDK takes half a second for each link, and one to close it."""
+    """Connect once for many tests."""
     times = OneTime()
     async with (
         ServiceBusStandIn(TOPOLOGY, times.seconds) as service,

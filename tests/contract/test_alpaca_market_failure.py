@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import pytest
 
 from shared.errors import InvalidError, TransientError
 from shared.market.alpaca import AlpacaMarketSource
+from tests.contract.alpaca_bench import BARS, HOUR, MINUTE, NOON, source_of, two_bars
 from tests.standins.alpaca.faults import (
     Answer,
     Cut,
@@ -21,15 +22,10 @@ from tests.standins.alpaca.faults import (
     too_many,
     web_page,
 )
-from tests.standins.alpaca.rows import bar_row
-from tests.standins.alpaca.server import KEY, SECRET, AlpacaStandIn
+from tests.standins.alpaca.server import AlpacaStandIn
 from tests.standins.alpaca.service import AlpacaService
 
 pytestmark = pytest.mark.filterwarnings("ignore:websockets.legacy is deprecated:DeprecationWarning")
-
-BARS = "/v2/stocks/bars"
-NOON = datetime(2024, 7, 2, 16, 0, tzinfo=UTC)
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 PASSING: dict[str, Fault] = {
     "429": too_many(retry_after="0"),
@@ -63,20 +59,8 @@ FINAL: dict[str, tuple[Answer, str]] = {
 
 @pytest.fixture
 def alpaca() -> Iterator[AlpacaStandIn]:
-    with AlpacaStandIn(AlpacaService(now=NOON + HOUR)) as standin:
-        standin.service.put_bars("AAPL", bar_row(NOON), bar_row(NOON + MINUTE))
+    with two_bars() as standin:
         yield standin
-
-
-def source_of(alpaca: AlpacaStandIn, *, budget: float = 0.0, timeout: float = 5.0) -> AlpacaMarketSource:
-    return AlpacaMarketSource(
-        KEY,
-        SECRET,
-        data_url=alpaca.url,
-        trading_url=alpaca.url,
-        request_timeout_seconds=timeout,
-        retry_budget_seconds=budget,
-    )
 
 
 async def closes(source: AlpacaMarketSource) -> list[datetime]:
@@ -94,7 +78,7 @@ async def test_request_when_it_fails_in_passing_is_transient(alpaca: AlpacaStand
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
 async def test_request_when_it_fails_once_is_repeated(alpaca: AlpacaStandIn, fault: Fault) -> None:
     alpaca.fail(BARS, fault)
-    assert await closes(source_of(alpaca, budget=5)) == [NOON + MINUTE, NOON + 2 * MINUTE]
+    assert await closes(source_of(alpaca, retry=5)) == [NOON + MINUTE, NOON + 2 * MINUTE]
     assert len(alpaca.seen) == 2
 
 
@@ -102,7 +86,7 @@ async def test_request_when_it_fails_once_is_repeated(alpaca: AlpacaStandIn, fau
 async def test_request_when_refused_is_invalid_at_once(alpaca: AlpacaStandIn, answer: Answer, message: str) -> None:
     alpaca.fail(BARS, answer)
     with pytest.raises(InvalidError, match=message):
-        await closes(source_of(alpaca, budget=5))
+        await closes(source_of(alpaca, retry=5))
     assert len(alpaca.seen) == 1
 
 
@@ -132,7 +116,7 @@ async def test_request_when_it_keeps_failing_ends_with_the_budget(alpaca: Alpaca
     # Waits 0.2 and 0.4 s; another 0.8 s would end after the second that the budget lasts.
     alpaca.fail(BARS, *[web_page(503)] * 20)
     with pytest.raises(TransientError):
-        await closes(source_of(alpaca, budget=1))
+        await closes(source_of(alpaca, retry=1))
     assert len(alpaca.seen) == 3
 
 
@@ -140,14 +124,14 @@ async def test_request_when_it_keeps_stalling_ends_with_the_budget(alpaca: Alpac
     # 0.3 s of silence, 0.2 s of waiting, 0.3 s of silence: 0.4 s more would end after 1 s.
     alpaca.fail(BARS, *[Stall(seconds=30)] * 20)
     with pytest.raises(TransientError):
-        await closes(source_of(alpaca, budget=1, timeout=0.3))
+        await closes(source_of(alpaca, retry=1, timeout=0.3))
     assert len(alpaca.seen) == 2
 
 
 async def test_request_when_told_to_wait_longer_than_the_budget_is_not_repeated(alpaca: AlpacaStandIn) -> None:
     alpaca.fail(BARS, too_many(retry_after="30"))
     with pytest.raises(TransientError, match="429 too many requests"):
-        await closes(source_of(alpaca, budget=5))
+        await closes(source_of(alpaca, retry=5))
     assert len(alpaca.seen) == 1
 
 
@@ -155,7 +139,7 @@ async def test_request_when_told_to_wait_within_the_budget_waits_that_long(alpac
     # The first second fits, the second does not; by our own waits of 0.2 and 0.4 s a third request would succeed.
     alpaca.fail(BARS, too_many(retry_after="1"), too_many(retry_after="1"))
     with pytest.raises(TransientError):
-        await closes(source_of(alpaca, budget=1.7))
+        await closes(source_of(alpaca, retry=1.7))
     assert len(alpaca.seen) == 2
 
 
@@ -166,14 +150,14 @@ async def test_request_when_the_quota_is_renewed_too_late_is_not_repeated(
     limit = too_many(X_Ratelimit_Reset=str(int(time.time()) + renewed_in))
     alpaca.fail(BARS, *[limit] * requests)
     with pytest.raises(TransientError):
-        await closes(source_of(alpaca, budget=0.5))
+        await closes(source_of(alpaca, retry=0.5))
     assert len(alpaca.seen) == requests
 
 
 async def test_page_when_it_fails_is_repeated_without_the_others(alpaca: AlpacaStandIn) -> None:
     alpaca.service.page_size = 1
     alpaca.fail(BARS, Through(), web_page(502))
-    assert await closes(source_of(alpaca, budget=5)) == [NOON + MINUTE, NOON + 2 * MINUTE]
+    assert await closes(source_of(alpaca, retry=5)) == [NOON + MINUTE, NOON + 2 * MINUTE]
     assert [asked.get("page_token") is None for asked in alpaca.asked(BARS)] == [True, False, False]
 
 

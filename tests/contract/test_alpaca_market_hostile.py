@@ -7,13 +7,14 @@ import json
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.errors import TransientError
 from shared.market.alpaca import MOST_CALLS, AlpacaMarketSource
+from tests.contract.alpaca_bench import BARS, HOUR, MINUTE, NOON, source_of, two_bars
 from tests.standins.alpaca.faults import Answer, Drip, Stall, Through, body, too_many, web_page
 from tests.standins.alpaca.rows import article_row, bar_row, session_row
 from tests.standins.alpaca.server import KEY, SECRET, AlpacaStandIn
@@ -22,27 +23,13 @@ from tests.standins.alpaca.service import AlpacaService
 # The SDK imports websockets.legacy, which warns about itself.
 pytestmark = pytest.mark.filterwarnings("ignore:websockets.legacy is deprecated:DeprecationWarning")
 
-BARS, NEWS = "/v2/stocks/bars", "/v1beta1/news"
-NOON = datetime(2024, 7, 2, 16, 0, tzinfo=UTC)
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+NEWS = "/v1beta1/news"
 
 
 @pytest.fixture
 def alpaca() -> Iterator[AlpacaStandIn]:
-    with AlpacaStandIn(AlpacaService(now=NOON + HOUR)) as standin:
-        standin.service.put_bars("AAPL", bar_row(NOON), bar_row(NOON + MINUTE))
+    with two_bars() as standin:
         yield standin
-
-
-def source_of(alpaca: AlpacaStandIn, *, retry: float = 0.0, call: float = 20.0) -> AlpacaMarketSource:
-    return AlpacaMarketSource(
-        KEY,
-        SECRET,
-        data_url=alpaca.url,
-        trading_url=alpaca.url,
-        retry_budget_seconds=retry,
-        call_budget_seconds=call,
-    )
 
 
 async def closes(source: AlpacaMarketSource, *symbols: str) -> list[tuple[str, datetime, float]]:

@@ -123,17 +123,20 @@ async def test_call_when_the_service_is_busy_for_a_moment_succeeds(
     assert cosmos.faults.waiting == 2
 
 
-@pytest.mark.parametrize("method", ["append", "commit", "snapshot", "receipt", "get", "latest", "page", "end", "check"])
+@pytest.mark.parametrize(
+    "method", ["append", "commit", "snapshot", "receipt", "get", "get in a stream", "latest", "page", "end", "check"]
+)
 @pytest.mark.parametrize(
     "fault",
     [LONG_BUSY, Refuse(503), Stall(), Stall(after_commit=True), Drop(after_commit=False)],
     ids=["busy", "unavailable", "stalled", "answer stalled", "away"],
 )
 async def test_call_when_the_service_stays_away_is_transient(cosmos: CosmosStandIn, method: str, fault: Fault) -> None:
-    async with account(cosmos, budget_seconds=0.3) as opened:
+    async with account(cosmos) as opened:
         store = CosmosEventStore(opened)
         await store.append(EVENTS[:1])
         await store.snapshot("risk-manager", "stream-1")
+        opened._budget_seconds = 0.3
         with cosmos.faults.failing("docs", fault), pytest.raises(TransientError):
             await asyncio.wait_for(_call(store, method), 10)
 
@@ -233,6 +236,7 @@ async def _call(store: CosmosEventStore, method: str) -> None:
         "snapshot": lambda: store.snapshot("risk-manager", "stream-1"),
         "receipt": lambda: store.receipt("risk-manager", "stream-1", "event-1"),
         "get": lambda: store.get("t"),
+        "get in a stream": lambda: store.get("t", "trade-t"),
         "latest": lambda: store.latest("portfolio-main", "portfolio.changed", EVENTS[0].time),
         "page": lambda: store.page(Filter(stream="portfolio-main"), "", 10),
         "end": store.end,

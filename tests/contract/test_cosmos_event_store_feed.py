@@ -104,6 +104,20 @@ async def test_stream_when_read_costs_what_it_holds_and_not_what_the_log_holds(c
         assert sum(units for _, units in ledger) < 5
 
 
+async def test_get_when_the_stream_is_named_is_a_point_read_however_many_partitions_there_are(
+    cosmos: CosmosStandIn,
+) -> None:
+    cosmos.service.partitions = 4
+    ledger = Ledger()
+    async with opened(cosmos, ledger) as (store, _):
+        await store.append(LIVE)
+        ledger.clear()
+        assert await store.get("e3", "portfolio-p3") == LIVE[3].json_bytes
+        assert sum(ledger.of("get")) == 1
+        assert await store.get("e3") == LIVE[3].json_bytes
+        assert sum(ledger.of("get")) > 1 + 4 * 2
+
+
 async def test_page_when_one_partition_has_much_more_starves_no_other(cosmos: CosmosStandIn) -> None:
     cosmos.service.partitions = 4
     async with opened(cosmos) as (store, container):
@@ -137,18 +151,7 @@ async def test_wait_when_another_host_appends_returns(cosmos: CosmosStandIn) -> 
         assert (await store.page(ALL, cursor, 10)).events == bodies(LIVE[:1])
 
 
-async def test_wait_when_many_wait_looks_once_for_all(cosmos: CosmosStandIn) -> None:
-    ledger = Ledger()
-    async with account(cosmos, ledger=ledger) as home:
-        store = CosmosEventStore(home, pause_seconds=60)
-        cursor = await store.end()
-        ledger.clear()
-        await asyncio.gather(*(store.wait(cursor, 0.5) for _ in range(50)))
-        # Those that came while the first looked share a second look.
-        assert 1 <= len(ledger.of("read end")) <= 2
-
-
-async def test_wait_when_many_wait_out_of_step_shares_looks_after_the_first(cosmos: CosmosStandIn) -> None:
+async def test_wait_when_many_wait_out_of_step_shares_looks(cosmos: CosmosStandIn) -> None:
     ledger = Ledger()
 
     async def wait_later(store: CosmosEventStore, cursor: str, place: int) -> None:
@@ -160,8 +163,8 @@ async def test_wait_when_many_wait_out_of_step_shares_looks_after_the_first(cosm
         cursor = await store.end()
         ledger.clear()
         await asyncio.gather(*(wait_later(store, cursor, place) for place in range(30)))
-        # One each when it comes, and then about five for all of them, not for each.
-        assert len(ledger.of("read end")) < 75
+        # One in each fifth of a second for all of them, not for each; a busy machine takes longer.
+        assert 1 <= len(ledger) < 30
 
 
 async def test_wait_when_a_stream_was_followed_to_its_end_does_not_return_at_once(cosmos: CosmosStandIn) -> None:

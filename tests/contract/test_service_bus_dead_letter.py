@@ -1,10 +1,8 @@
 """Dead letters on Service Bus: listed without a touch, and published again once, whatever fails between."""
 
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 
 from shared.bus.port import DeadLetter, next_attempt
 from shared.bus.service_bus import ServiceBusEventBus
@@ -13,31 +11,13 @@ from shared.errors import MissingError, TransientError
 from tests.builders import a_message
 from tests.contract.event_bus_bench import ANALYST, BARS, LOCK_SECONDS, MOST_DELIVERIES, take
 from tests.contract.event_bus_sessions import in_session
-from tests.contract.service_bus_bench import Connected, connection_to_keep
+from tests.contract.service_bus_bench import Connected
 from tests.standins.service_bus.faults import LOCK_LOST, QUOTA
 from tests.standins.service_bus.server import ServiceBusStandIn
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BURIED = f"{ANALYST}/$DeadLetterQueue"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def kept() -> AsyncIterator[Connected]:
-    async with connection_to_keep() as connection:
-        yield connection
-
-
-@pytest.fixture
-def service(kept: Connected) -> ServiceBusStandIn:
-    """Give the service, emptied, with the bus connected."""
-    kept.emptied()
-    return kept.service
-
-
-@pytest.fixture
-def bus(kept: Connected) -> ServiceBusEventBus:
-    return kept.bus
 
 
 async def give_up(bus: ServiceBusEventBus, subscription: str = ANALYST) -> None:

@@ -2,10 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from shared.bus.port import Message
 from shared.bus.service_bus import ServiceBusEventBus
@@ -15,7 +13,7 @@ from tests.builders import HOUR, SECOND, a_message, a_topic, a_topology
 from tests.contract.event_bus_bench import ANALYST, BARS, CHARTS, RISK, TOPOLOGY, take, take_id
 from tests.contract.event_bus_concurrency import cancel
 from tests.contract.event_bus_sessions import in_session
-from tests.contract.service_bus_bench import Connected, connected, connection_to_keep
+from tests.contract.service_bus_bench import Connected, connected
 from tests.standins.service_bus.faults import BUSY, QUOTA, Delayed, Doubled, LostAck, Refused, Reset, Slow, Through
 from tests.standins.service_bus.message import AmqpMessage
 from tests.standins.service_bus.server import ServiceBusStandIn
@@ -23,24 +21,6 @@ from tests.standins.service_bus.server import ServiceBusStandIn
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MAX_BYTES = 256 * 1024
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def kept() -> AsyncIterator[Connected]:
-    async with connection_to_keep() as connection:
-        yield connection
-
-
-@pytest.fixture
-def service(kept: Connected) -> ServiceBusStandIn:
-    """Give the service, emptied, with the bus connected."""
-    kept.emptied()
-    return kept.service
-
-
-@pytest.fixture
-def bus(kept: Connected) -> ServiceBusEventBus:
-    return kept.bus
 
 
 def large(name: str, size: int = 100_000) -> Message:

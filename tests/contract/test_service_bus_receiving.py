@@ -14,29 +14,11 @@ from tests.builders import a_message, a_topic, a_topology
 from tests.contract.event_bus_bench import ANALYST, BARS, LOCK_SECONDS, RISK, TOPOLOGY, name_of, take, take_id
 from tests.contract.event_bus_concurrency import cancel
 from tests.contract.event_bus_sessions import in_session
-from tests.contract.service_bus_bench import Connected, connected, connection_to_keep
+from tests.contract.service_bus_bench import Connected, connected
 from tests.standins.service_bus.faults import BUSY, LOCK_LOST, LostAck, Reset
 from tests.standins.service_bus.server import ServiceBusStandIn
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def kept() -> AsyncIterator[Connected]:
-    async with connection_to_keep() as connection:
-        yield connection
-
-
-@pytest.fixture
-def service(kept: Connected) -> ServiceBusStandIn:
-    """Give the service, emptied, with the bus connected."""
-    kept.emptied()
-    return kept.service
-
-
-@pytest.fixture
-def bus(kept: Connected) -> ServiceBusEventBus:
-    return kept.bus
 
 
 @pytest_asyncio.fixture(loop_scope="module")

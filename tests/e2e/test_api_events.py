@@ -175,3 +175,10 @@ def test_event_when_it_is_in_the_log_is_a_cloud_event(api: httpx.Client) -> None
     for event in api.get("/api/events?limit=50").json()["events"]:
         assert event["specversion"] == "1.0"
         assert {"id", "source", "type", "time", "stream", "correlationid", "data"} <= event.keys()
+
+
+def test_event_when_its_stream_is_named_is_looked_for_there_alone(api: httpx.Client) -> None:
+    event = api.get("/api/events?limit=1").json()["events"][0]
+    address = f"/api/events/{event['id']}"
+    assert api.get(address).json() == api.get(address, params={"stream": event["stream"]}).json() == event
+    assert api.get(address, params={"stream": "nowhere"}).status_code == 404

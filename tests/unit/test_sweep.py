@@ -1,6 +1,7 @@
 """The sweep: what was stored but never handled is sent again, once; what was given up is told, once."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -129,6 +130,27 @@ async def test_event_when_nobody_ever_handles_it_is_told_once_and_left() -> None
     assert sorted(failures) == sorted(EVERYBODY)
     assert all(event.causationid == REQUEST.id for event in await of_type(desk, "step.failed"))
     assert await tick_later(desk, sweep, patiences=100) == 0
+
+
+async def test_event_when_the_bus_refuses_it_is_told_in_the_end_and_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def publish(messages: Sequence[Message]) -> None:
+        await accept([message for message in messages if large.id not in message.message_id])
+        if any(large.id in message.message_id for message in messages):
+            raise InvalidError("too large for topic events")
+
+    desk, sweep = await a_swept_desk()
+    large, accept = a_trade_request("IBM"), desk.bus.publish
+    monkeypatch.setattr(desk.bus, "publish", publish)
+    await desk.store.append([large, REQUEST])
+    await sweep.tick()
+    for _ in range(2 * TRIES):
+        await tick_later(desk, sweep, patiences=2**TRIES)
+        await desk.run()
+    assert {event.causationid for event in await of_type(desk, "step.failed")} == {large.id}
+    assert {event.data.agent for event in await of_type(desk, "step.failed")} == set(EVERYBODY)
+    assert [event.causationid for event in await of_type(desk, "consensus.reached")] == [REQUEST.id]
 
 
 async def test_event_when_its_agent_gave_it_up_is_not_sent_again() -> None:

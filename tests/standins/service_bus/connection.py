@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import struct
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -42,12 +43,15 @@ class Broker:
     ----------
     refused_tokens : int
         How often somebody came with a wrong key.
+    completed : Counter of (int, str)
+        How many messages were completed through each port that is listened on, by the path of their queue.
     """
 
     namespace: Namespace
     clock: Clock
     faults: Faults = field(default_factory=Faults)
     refused_tokens: int = 0
+    completed: Counter[tuple[int, str]] = field(default_factory=Counter)
 
 
 class Link(Protocol):
@@ -159,6 +163,8 @@ class Connection:
     ----------
     granted : set of str
         The paths that its tokens are good for, in lower case.
+    port : int
+        Ours, that the peer came to.
     """
 
     def __init__(
@@ -172,6 +178,7 @@ class Connection:
         self.link_for = link_for
         self.granted: set[str] = set()
         self.max_frame = MAX_FRAME_BYTES
+        self.port: int = writer.get_extra_info("sockname")[1]
         self._reader = reader
         self._writer = writer
         self._sessions: dict[int, Session] = {}

@@ -278,6 +278,8 @@ class Receiver:
         fields = fields_of(state)
         if outcome == Performative.ACCEPTED:
             self._queue.remove(token)
+            connection = self._amqp.connection
+            connection.broker.completed[connection.port, self._queue.path] += 1
         elif outcome == Performative.REJECTED:
             self._queue.bury(token, *_grounds(fields))
         elif outcome == Performative.MODIFIED and fields[1]:

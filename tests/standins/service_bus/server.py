@@ -78,8 +78,11 @@ class ServiceBusStandIn:
 
     def connection_string_with(self, key: str) -> str:
         """Give a connection string with another key."""
-        endpoint = f"Endpoint=sb://127.0.0.1:{self.port};SharedAccessKeyName={KEY_NAME};SharedAccessKey={key}"
-        return f"{endpoint};UseDevelopmentEmulator=true;"
+        return _connection_string(self.port, key)
+
+    def connection_string_at(self, port: int) -> str:
+        """Give a connection string for another port that it listens on."""
+        return _connection_string(port, KEY)
 
     def fail(self, path: str, *faults: Fault) -> None:
         """Queue faults for a topic's publications (`events`) or a subscription's settlements (`events/analyst`)."""
@@ -158,3 +161,8 @@ class ServiceBusStandIn:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _connection_string(port: int, key: str) -> str:
+    endpoint = f"Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName={KEY_NAME};SharedAccessKey={key}"
+    return f"{endpoint};UseDevelopmentEmulator=true;"
