@@ -1,5 +1,5 @@
-# Two commands matter: `make run` and `make test`. Each makes what it needs; nothing is installed outside .venv, .venv-bench and .venv-types.
-.PHONY: run demo check check-infra infra-types package test soak bench cosmos-conformance format clean help
+# Two commands matter: `make run` and `make test`. Each makes what it needs; nothing is installed outside the .venv folders.
+.PHONY: run demo check check-infra infra-types package test audit soak bench cosmos-conformance format clean help
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -35,6 +35,12 @@ package: $(READY) ## what a deployment uploads, in .package
 test: $(READY) ## every test
 	$(BIN)/python -m pytest $(ARGS)
 
+# By itself it would say that nothing was found where nothing could be asked: hence --strict.
+audit: $(READY) ## known vulnerabilities in what is shipped; asks PyPI
+	@test -x .venv-audit/bin/pip-audit || { $(BIN)/python -m venv --clear .venv-audit && \
+	  .venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
+	@.venv-audit/bin/pip-audit --strict --progress-spinner off -r requirements.txt
+
 soak: $(READY) ## what disturbs the desk, ten times over
 	@for seed in 1 2 3 4 5 6 7 8 9 10; do \
 	  SEED=$$seed $(BIN)/python -m pytest tests/e2e/test_host_*.py tests/unit/test_runtime_chance.py $(ARGS) || exit 1; \
@@ -52,7 +58,7 @@ format: $(READY) ## put the code into its format
 	$(BIN)/ruff format .
 
 clean: ## remove what was built; the desk's data stays
-	rm -rf $(VENV) $(BENCH) $(TYPES) .bench .package .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(BENCH) $(TYPES) .venv-audit .bench .package .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13

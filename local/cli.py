@@ -1,44 +1,28 @@
 """The `finagent` command."""
 
 import asyncio
-import json
 import logging
 import math
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from local import report
+from local import key_command, report
 from local.client import DEFAULT_PORT, DeskClient
+from local.console import Json, complaints, print_json
 from local.invocation import LOG_FORMAT, InvocationFilter
-from shared.errors import FinAgentError, InvalidError
+from shared.errors import InvalidError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="An event-driven team of finance agents.")
+app.add_typer(key_command.app, name="keys")
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; `run` takes any free one for 0.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
-
-
-@contextmanager
-def _complaints() -> Iterator[None]:
-    """Say what is wrong in one line, and exit with 2."""
-    try:
-        yield
-    except FinAgentError as error:
-        typer.echo(f"finagent: {error}", err=True)
-        raise typer.Exit(2) from error
 
 
 def _client(port: int) -> DeskClient:
-    return DeskClient(f"http://127.0.0.1:{port}")
-
-
-def _print(document: Any) -> None:
-    typer.echo(json.dumps(document, separators=(",", ":")))
+    return DeskClient(f"http://127.0.0.1:{port}", os.environ.get("FINAGENT_KEY", ""))
 
 
 @app.command()
@@ -58,13 +42,13 @@ def run(
     logging.getLogger("azure").setLevel(logging.WARNING)  # its packages tell of every link and request
     for noisy in ("uvicorn", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    with _complaints():
+    with complaints():
         from local.host import Host  # the other commands do not load the function app
 
         host = Host(port)
 
         def ready() -> None:
-            _print(report.described(host)) if as_json else typer.echo(report.banner(host))
+            print_json(report.described(host)) if as_json else typer.echo(report.banner(host))
             sys.stdout.flush()
 
         asyncio.run(host.run(ready))
@@ -75,8 +59,8 @@ def demo(as_json: Json = False) -> None:
     """Do the main job once: play bars, hold a portfolio, ask for a trade, wait for the consensus."""
     from local.demo import play
 
-    with _complaints():
-        play(_print if as_json else None)
+    with complaints():
+        play(print_json if as_json else None)
 
 
 @app.command()
@@ -94,10 +78,10 @@ def events(
     as_json: Json = False,
 ) -> None:
     """Print the events of a running desk."""
-    with _complaints():
+    with complaints():
         start = ("latest" if follow else "") if after is None else after
         for event in _client(port).follow(start, types, forever=follow):
-            _print(event) if as_json else typer.echo(report.event_line(event))
+            print_json(event) if as_json else typer.echo(report.event_line(event))
 
 
 @app.command()
@@ -110,10 +94,10 @@ def trade(
     as_json: Json = False,
 ) -> None:
     """Ask the agents about a trade and wait for their consensus; nothing is bought or sold."""
-    with _complaints():
+    with complaints():
         request = {"symbol": symbol.upper(), "side": side, "quantity": _finite("quantity", quantity)}
         decided = _client(port).ask(request | ({"portfolio": portfolio} if portfolio else {}))
-        _print(decided) if as_json else typer.echo(report.trade(decided))
+        print_json(decided) if as_json else typer.echo(report.trade(decided))
 
 
 @app.command()
@@ -129,11 +113,11 @@ def options(
     as_json: Json = False,
 ) -> None:
     """Ask for an option strategy on a share; nothing is bought or sold."""
-    with _complaints():
+    with complaints():
         request = {"symbol": symbol.upper(), "risk_budget": _finite("--budget", budget), "horizon_days": horizon}
         request |= {"view": _finite("--view", view)} if view is not None else {}
         answered = _client(port).ask_options(request | ({"portfolio": portfolio} if portfolio else {}))
-        _print(answered) if as_json else typer.echo(report.options(answered))
+        print_json(answered) if as_json else typer.echo(report.options(answered))
 
 
 @app.command()
@@ -147,20 +131,20 @@ def portfolio(
     as_json: Json = False,
 ) -> None:
     """Show a portfolio and its risk; --cash and --position change what they name and leave the rest."""
-    with _complaints():
+    with complaints():
         client = _client(port)
         if cash is None and not position:
             held = client.portfolio(name)
         else:
             money = None if cash is None else _finite("--cash", cash)
             held = client.change_portfolio(name, money, _shares(position or []))
-        _print(held) if as_json else typer.echo(report.portfolio(held))
+        print_json(held) if as_json else typer.echo(report.portfolio(held))
 
 
 @app.command()
 def rebuild(as_json: Json = False) -> None:
     """Rebuild the read models (bars, portfolios, views) from the log, while no host runs; if stopped, do it again."""
-    with _complaints():
+    with complaints():
         from local import app_settings
         from local.host import ROOT
         from shared.wiring import desk
@@ -177,7 +161,7 @@ def rebuild(as_json: Json = False) -> None:
                 await current.close()
 
         count = asyncio.run(rebuilt())
-        _print({"events": count}) if as_json else typer.echo(f"Read models rebuilt from {count} events.")
+        print_json({"events": count}) if as_json else typer.echo(f"Read models rebuilt from {count} events.")
 
 
 def _finite(name: str, number: float) -> float:

@@ -20,6 +20,8 @@ class DeskClient:
     ----------
     url : str
         Where it listens, for example `http://127.0.0.1:7071`.
+    key : str
+        What the desk knows the caller by; empty for one that asks nobody.
 
     Notes
     -----
@@ -27,8 +29,9 @@ class DeskClient:
     knows of no such thing, and `InvalidError` when it refuses or what answers is not a desk.
     """
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=POLL_SECONDS + 10, trust_env=False)
+    def __init__(self, url: str, key: str = "") -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=POLL_SECONDS + 10, trust_env=False)
 
     def get(self, path: str, **parameters: str | int | float) -> Any:
         """Give what a GET answers, decoded."""

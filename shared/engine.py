@@ -1,18 +1,23 @@
 """What a desk stands on: one file on one machine, or Service Bus and Cosmos DB. Part of the composition root."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.bus.port import HostedBus
 from shared.bus.topology import topology
+from shared.callers.port import KeyRing
 from shared.clock import Clock, FeedClock, WallClock
 from shared.projections.port import ProjectionStore
 from shared.settings import Settings
 from shared.settlement.port import Settlement
 from shared.sqlite import Database
 from shared.store.port import EventStore
+
+if TYPE_CHECKING:
+    from shared.store.cosmos_account import CosmosAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Engine:
     bus: HostedBus
     settlement: Settlement
     projections: ProjectionStore
+    keys: KeyRing
     database: Database | None
     close: Callable[[], Coroutine[Any, Any, None]]
 
@@ -42,12 +48,13 @@ class Engine:
 def embedded(settings: Settings) -> Engine:
     """Give an engine on the file that the settings name."""
     from shared.bus import sqlite as bus_module
+    from shared.callers.sqlite import SqliteKeyRing
     from shared.projections import sqlite as projections_module
     from shared.settlement.sqlite import SqliteSettlement
     from shared.store import sqlite as store_module
 
     database = Database(settings.file, (store_module.SCHEMA, bus_module.SCHEMA, projections_module.SCHEMA))
-    store = store_module.SqliteEventStore(database)
+    store = store_module.SqliteEventStore(database, several_callers=settings.auth != "none")
     opened_at = _start(settings)
     if not settings.is_live:
         opened_at = max(opened_at, store.last_time() or opened_at)
@@ -64,6 +71,7 @@ def embedded(settings: Settings) -> Engine:
         bus=bus,
         settlement=SqliteSettlement(database, store, bus),
         projections=projections_module.SqliteProjectionStore(database),
+        keys=SqliteKeyRing(settings.keys_file),
         database=database,
         close=close,
     )
@@ -72,13 +80,12 @@ def embedded(settings: Settings) -> Engine:
 def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
     """Give an engine on a Service Bus namespace and a Cosmos DB account, by key or by identity."""
     from shared.bus.service_bus import ServiceBusEventBus
+    from shared.callers.cosmos import CosmosKeyRing
     from shared.projections.cosmos import CosmosProjectionStore
     from shared.settlement.stepwise import StepwiseSettlement
     from shared.store.cosmos import CosmosEventStore
-    from shared.store.cosmos_account import CosmosAccount
 
-    key = settings.cosmos_key.get_secret_value() if settings.cosmos_key else None
-    account = CosmosAccount(endpoint, key, settings.cosmos_database)
+    account = _account(settings, endpoint)
     clock = _clock(settings, _start(settings))
     store = CosmosEventStore(account)
     bus = ServiceBusEventBus(connection, topology(), clock, administration_url=settings.servicebus_administration_url)
@@ -94,9 +101,33 @@ def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
         bus=bus,
         settlement=StepwiseSettlement(store, bus),
         projections=CosmosProjectionStore(account),
+        keys=CosmosKeyRing(account),
         database=None,
         close=close,
     )
+
+
+@asynccontextmanager
+async def key_ring(settings: Settings) -> AsyncIterator[KeyRing]:
+    """Give the keys of the desk that the settings name, without the desk: a host may be running on it."""
+    from shared.callers.cosmos import CosmosKeyRing
+    from shared.callers.sqlite import SqliteKeyRing
+
+    if settings.cosmos_endpoint is None:
+        yield SqliteKeyRing(settings.keys_file)
+        return
+    account = _account(settings, settings.cosmos_endpoint)
+    try:
+        yield CosmosKeyRing(account)
+    finally:
+        await account.close()
+
+
+def _account(settings: Settings, endpoint: str) -> "CosmosAccount":
+    from shared.store.cosmos_account import CosmosAccount
+
+    key = settings.cosmos_key.get_secret_value() if settings.cosmos_key else None
+    return CosmosAccount(endpoint, key, settings.cosmos_database)
 
 
 def _start(settings: Settings) -> datetime:

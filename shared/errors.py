@@ -20,5 +20,9 @@ class MissingError(FinAgentError):
     """What a judgment needs is not there (no history, no portfolio): the agent abstains and says why."""
 
 
+class DeniedError(FinAgentError):
+    """Whoever calls has not proven who it is: what it showed is no key, or not one any more."""
+
+
 class ConflictError(FinAgentError):
     """Somebody else committed first: reload and decide again."""

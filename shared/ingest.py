@@ -219,7 +219,7 @@ class Ingest:
             return 0
         held = tuple(sorted(portfolio.positions, key=lambda position: position.symbol))
         portfolio = portfolio.model_copy(update={"positions": held})
-        body = await self.store.latest(stream_of(portfolio.portfolio), PortfolioChanged.name(), now)
+        body = await self.store.latest(stream_of(None, portfolio.portfolio), PortfolioChanged.name(), now)
         before = PortfolioChanged.model_validate_json(body) if body else None
         if before is not None and before.data == portfolio:
             # Unless this process published it, nobody may have.
@@ -253,12 +253,14 @@ def news_event(item: NewsItem, time: datetime) -> NewsReceived:
     return NewsReceived.first(id=event_id, source=SOURCE, stream=NEWS_STREAM, time=time, data=item)
 
 
-def portfolio_event(portfolio: Portfolio, time: datetime, *, after: str, source: str) -> PortfolioChanged:
+def portfolio_event(
+    portfolio: Portfolio, time: datetime, *, after: str, source: str, owner: str | None = None
+) -> PortfolioChanged:
     """Give the event of a portfolio's new content; its id derives from the content and the event that it replaces."""
     digest = hashlib.sha256(portfolio.model_dump_json().encode()).hexdigest()
-    stream = stream_of(portfolio.portfolio)
+    stream = stream_of(owner, portfolio.portfolio)
     return PortfolioChanged.first(
-        id=derive_id(stream, digest, after), source=source, stream=stream, time=time, data=portfolio
+        id=derive_id(stream, digest, after), source=source, stream=stream, time=time, data=portfolio, owner=owner
     )
 
 

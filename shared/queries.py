@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from shared.agents.oracle import NAME as ORACLE
@@ -12,6 +13,7 @@ from shared.agents.registry import STATES, STEPS, TRADE, handlers
 from shared.agents.step import CONSENSUS, Round, Rounds, StepDeps
 from shared.bus.port import EventBus
 from shared.bus.topology import Topology
+from shared.callers.caller import Caller
 from shared.clock import Clock
 from shared.errors import FinAgentError, InvalidError, MissingError
 from shared.events.catalogue import decode
@@ -33,15 +35,16 @@ _WHOLE_STREAM = 1_000
 
 @dataclass(slots=True)
 class Proof:
-    """That the store can be written to.
+    """That the store can be written to, and that store and bus answer.
 
     Attributes
     ----------
-    until : float
-        When it is to be shown again, by the event loop's clock: showing it costs a write to the disk.
+    until, ready_until : float
+        When it is to be shown again, by the event loop's clock: it costs a write to the disk, and calls over a network.
     """
 
     until: float = float("-inf")
+    ready_until: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +79,32 @@ class Queries:
             page = await self.store.page(wanted, page.cursor, limit)
         return page
 
-    async def event(self, event_id: str, stream: str | None = None) -> bytes:
+    async def event(self, caller: Caller, event_id: str, stream: str | None = None) -> bytes:
         """Give one event's JSON; in Azure it costs less where its stream is named.
 
         Raises
         ------
         MissingError
-            There is none with this id.
+            There is none with this id that the caller may read.
         """
         body = await self.store.get(event_id, stream)
-        if body is None:
+        if body is None or not _reads(caller, body):
             raise MissingError(f"there is no event {event_id}")
         return body
 
-    async def trade(self, trade_id: str) -> dict[str, Any]:
+    async def trade(self, caller: Caller, trade_id: str) -> dict[str, Any]:
         """Give a trade's request, its votes so far and its consensus.
 
         Raises
         ------
         MissingError
-            There is no such trade.
+            There is no such trade that the caller may read.
         """
         body = await self.store.get(trade_id, f"trade-{trade_id}")
         request = None if body is None else decode(body)
-        if not isinstance(request, TradeRequested):
+        if not isinstance(request, TradeRequested) or not caller.reads(request):
             raise MissingError(f"there is no trade {trade_id}")
-        page = await self.store.page(Filter(stream=request.stream), "", _WHOLE_STREAM)
+        page = await self.store.page(Filter(stream=request.stream, audiences=caller.audiences), "", _WHOLE_STREAM)
         happened = [decode(body) for body in page.events]
         consensus = next((event for event in happened if isinstance(event, ConsensusReached)), None)
         counted = {vote.opinion for vote in consensus.data.votes} if consensus else set()
@@ -119,17 +122,17 @@ class Queries:
             "consensus": _consensus(consensus),
         }
 
-    async def options(self, request_id: str) -> dict[str, Any]:
+    async def options(self, caller: Caller, request_id: str) -> dict[str, Any]:
         """Give a request for an option strategy and its answer.
 
         Raises
         ------
         MissingError
-            There is no such request.
+            There is no such request that the caller may read.
         """
         body = await self.store.get(request_id)
         request = None if body is None else decode(body)
-        if not isinstance(request, OptionsRequested):
+        if not isinstance(request, OptionsRequested) or not caller.reads(request):
             raise MissingError(f"there is no request for options {request_id}")
         page = await self.store.page(Filter(stream=request.stream, types=(OptionsSuggested.name(),)), "", 1)
         answer = json.loads(page.events[0]) if page.events else None
@@ -141,25 +144,30 @@ class Queries:
             "suggestion": answer and {**answer["data"], "event": answer["id"]},
         }
 
-    async def portfolio(self, name: str, as_of: datetime) -> PortfolioChanged:
-        """Give the event that says what a portfolio holds.
+    async def portfolios_of(self, caller: Caller) -> list[str]:
+        """Give the names of the portfolios that the caller may read, sorted."""
+        names = [name for owner in caller.owners for name in await self.portfolios.names(owner)]
+        return sorted(set(names))
+
+    async def portfolio(self, caller: Caller, name: str, as_of: datetime) -> PortfolioChanged:
+        """Give the event that says what a portfolio holds; the caller's own goes before the desk's.
 
         Raises
         ------
         MissingError
-            It is not known at `as_of`.
+            The caller knows of none at `as_of`.
         """
-        changed = await self.portfolios.get(name, as_of)
-        if changed is None:
-            raise MissingError(f"there is no portfolio {name}")
-        return changed
+        for owner in caller.owners:
+            if (changed := await self.portfolios.get(owner, name, as_of)) is not None:
+                return changed
+        raise MissingError(f"there is no portfolio {name}")
 
-    async def risk(self, portfolio: str, as_of: datetime) -> dict[str, Any] | None:
+    async def risk(self, changed: PortfolioChanged, as_of: datetime) -> dict[str, Any] | None:
         """Give the latest risk assessment of a portfolio, or None."""
-        body = await self.views.latest("risk_manager", portfolio, as_of)
+        body = await self.views.latest("risk_manager", changed.data.portfolio, as_of, changed.owner)
         return None if body is None else {**json.loads(body)["data"], "event": json.loads(body)["id"]}
 
-    async def forecast(self, symbol: str, as_of: datetime) -> ForecastPublished:
+    async def forecast(self, caller: Caller, symbol: str, as_of: datetime) -> ForecastPublished:
         """Give the event of the latest forecasts, narrowed to a symbol's.
 
         Raises
@@ -167,7 +175,7 @@ class Queries:
         MissingError
             There is none as of then.
         """
-        published = decode(await self.view(ORACLE, symbol, as_of), ForecastPublished.name())
+        published = decode(await self.view(caller, ORACLE, symbol, as_of), ForecastPublished.name())
         assert isinstance(published, ForecastPublished)
         return published
 
@@ -175,34 +183,42 @@ class Queries:
         """Give the newest 5,000 bars known at `as_of`, of those that closed after `start` and not after `end`."""
         return await self.bars.read(symbol, as_of, after=start, until=end, limit=5_000)
 
-    async def agents(self) -> list[dict[str, Any]]:
+    async def agents(self, caller: Caller) -> list[dict[str, Any]]:
         """Give each agent with what it reacts to, the steps that it votes in, and what it has views on."""
         return [
             {
                 "name": name,
                 "reacts_to": sorted(kind.name() for kind in handlers(name)),
                 "votes_in": [step.name for step in STEPS if name in step.judges],
-                "views_on": await self.views.subjects(name),
+                "views_on": await self._subjects(caller, name),
             }
             for name in STATES
         ]
 
-    async def view(self, agent: str, subject: str, as_of: datetime) -> bytes:
-        """Give the event with an agent's latest view of a subject.
+    async def view(self, caller: Caller, agent: str, subject: str, as_of: datetime) -> bytes:
+        """Give the event with an agent's latest view of a subject; of the caller's own before the desk's.
 
         Raises
         ------
         MissingError
-            It has none as of then.
+            It has none as of then that the caller may read.
         """
-        body = await self.views.latest(agent, subject, as_of)
-        if body is None:
-            raise MissingError(f"{agent} has no view of {subject}")
-        return body
+        for owner in _own_and_desk(caller):
+            body = await self.views.latest(agent, subject, as_of, owner)
+            if body is not None and _reads(caller, body):
+                return body
+        raise MissingError(f"{agent} has no view of {subject}")
+
+    async def is_ready(self) -> bool:
+        """Say whether store and bus answered within the last second: whoever asks costs no more than once a second."""
+        now = asyncio.get_running_loop().time()
+        if now >= self.proof.ready_until and not await self._problems():
+            self.proof.ready_until = now + PROOF_SECONDS
+        return now < self.proof.ready_until
 
     async def health(self) -> dict[str, Any]:
         """Say whether store and bus answer, what waits, and how the last ticks went."""
-        problems = [problem for problem in (await self._problem_of_store(), await self._problem_of_bus()) if problem]
+        problems = await self._problems()
         return {
             "status": "unavailable" if problems else "ready",
             "problems": problems,
@@ -217,10 +233,25 @@ class Queries:
             },
         }
 
+    async def _subjects(self, caller: Caller, agent: str) -> list[str]:
+        found = [await self._readable_subjects(caller, agent, owner) for owner in _own_and_desk(caller)]
+        return sorted(set(chain.from_iterable(found)))
+
+    async def _readable_subjects(self, caller: Caller, agent: str, owner: str | None) -> list[str]:
+        # An agent's views are of one kind: whoever may read one of the desk's may read all.
+        subjects = await self.views.subjects(agent, owner)
+        if owner is not None or not caller.audiences or not subjects:
+            return subjects
+        body = await self.views.latest(agent, subjects[0], self.clock.now())
+        return subjects if body is not None and _reads(caller, body) else []
+
     async def _deadline(self, request: TradeRequested) -> datetime:
         rounds = (await OwnState(self.store, CONSENSUS, Rounds).read(request.stream)).rounds
         opened = rounds.get(request.id, Round())
         return opened.deadline or TRADE.deadline_of(request, self.step_deps)
+
+    async def _problems(self) -> list[str]:
+        return [problem for problem in (await self._problem_of_store(), await self._problem_of_bus()) if problem]
 
     async def _problem_of_store(self) -> str | None:
         now = asyncio.get_running_loop().time()
@@ -246,6 +277,14 @@ class Queries:
             return await self.bus.backlog()
         except InvalidError:  # the desk may not count, as in Azure; that the bus answers, dead letters show
             return {}
+
+
+def _reads(caller: Caller, body: bytes) -> bool:
+    return not caller.audiences or caller.reads(decode(body))
+
+
+def _own_and_desk(caller: Caller) -> tuple[str | None, ...]:
+    return (caller.owner, None) if caller.owner else (None,)
 
 
 def _opinion(event: OpinionFormed, *, late: bool) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from shared.events.envelope import Symbol
 from shared.events.market import Interval
 
 _URL = r"^https?://\S+$"
+_ORIGIN = r"^https?://[a-z0-9.-]+(:\d{1,5})?$"
 
 
 def _split(value: object) -> object:
@@ -82,6 +83,25 @@ class Settings(BaseModel):
     )
     max_var_95: float = Field(
         0.05, gt=0, le=1, alias="FINAGENT_MAX_VAR_95", description="Risk limit: largest one-day 95 % value at risk."
+    )
+    auth: Literal["none", "key", "entra"] = Field(
+        "none",
+        alias="FINAGENT_AUTH",
+        description="Who may call: `none` asks nobody, and is for one machine; `key` wants a key of `finagent keys`;"
+        " `entra` believes App Service authentication.",
+    )
+    requests_per_second: float = Field(
+        50,
+        gt=0,
+        le=100_000,
+        allow_inf_nan=False,
+        alias="FINAGENT_REQUESTS_PER_SECOND",
+        description="What one caller may ask of one host, and twice that at once; without callers there is no limit.",
+    )
+    cors: Annotated[tuple[Annotated[str, Field(pattern=_ORIGIN)], ...], BeforeValidator(_split)] = Field(
+        (),
+        alias="FINAGENT_CORS",
+        description="Origins whose pages may call, separated by commas, for example `https://desk.example`.",
     )
     alpaca_api_key: SecretStr | None = Field(
         None,
@@ -160,6 +180,11 @@ class Settings(BaseModel):
             return cls.model_validate(known)
         except ValidationError as error:
             raise InvalidError(_say(error)) from error
+
+    @property
+    def keys_file(self) -> Path:
+        """The embedded desk's keys; live and recorded desks of one folder share them."""
+        return self.data / "keys.sqlite"
 
     @property
     def is_live(self) -> bool:

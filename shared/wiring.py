@@ -17,6 +17,10 @@ from shared.agents.sentiment_tracker import SentimentDeps, SentimentState
 from shared.agents.step import CONSENSUS, StepDeps
 from shared.bus.port import HostedBus
 from shared.bus.topology import topology
+from shared.callers.authority import Authority, EntraAuthority, KeyAuthority
+from shared.callers.bucket import Buckets
+from shared.callers.platform import ON_A_MACHINE, Platform
+from shared.callers.port import KeyRing
 from shared.chain.port import ChainSource
 from shared.clock import Clock
 from shared.engine import azure, embedded
@@ -44,6 +48,8 @@ class Desk:
 
     Attributes
     ----------
+    authority : Authority or None
+        Who tells callers apart; None where there is one, who is asked nothing.
     database : Database or None
         The file that it lives in; None where it lives in Azure.
     close : callable
@@ -62,6 +68,8 @@ class Desk:
     grading: Grading
     portfolios: Portfolios
     queries: Queries
+    authority: Authority | None
+    buckets: Buckets
     database: Database | None
     close: Callable[[], Coroutine[Any, Any, None]] = field(repr=False)
 
@@ -73,13 +81,14 @@ def desk() -> Desk:
     Raises
     ------
     InvalidError
-        A setting is malformed, or another host uses the data folder.
+        A setting is malformed or not safe here, or another host uses the data folder.
     """
-    return build(Settings.from_env())
+    return build(Settings.from_env(), Platform.from_env())
 
 
-def build(settings: Settings) -> Desk:
+def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     """Put together a desk: in Azure where the settings name a namespace and an account there, else on one file."""
+    _check_authority(settings, platform)
     source = _source(settings)  # before anything is opened: it may refuse the settings
     connection, endpoint = settings.servicebus_connection, settings.cosmos_endpoint
     engine = azure(settings, connection, endpoint) if connection and endpoint else embedded(settings)
@@ -124,9 +133,28 @@ def build(settings: Settings) -> Desk:
         grading=Grading(store, clock, runtime, bars, views),
         portfolios=portfolios,
         queries=queries,
+        authority=_authority(settings, engine.keys),
+        buckets=Buckets(settings.requests_per_second, max(1.0, 2 * settings.requests_per_second)),
         database=engine.database,
         close=engine.close,
     )
+
+
+def _check_authority(settings: Settings, platform: Platform) -> None:
+    if settings.auth == "none" and platform.is_azure:
+        raise InvalidError("FINAGENT_AUTH: none is for one machine; in Azure anybody could call: choose key or entra")
+    if settings.auth == "entra" and not platform.signs_in:
+        raise InvalidError("FINAGENT_AUTH: entra needs App Service authentication, which is not on here")
+
+
+def _authority(settings: Settings, ring: KeyRing) -> Authority | None:
+    match settings.auth:
+        case "none":
+            return None
+        case "key":
+            return KeyAuthority(ring)
+        case "entra":
+            return EntraAuthority()
 
 
 def _recording(settings: Settings) -> MarketSource:

@@ -8,9 +8,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from functions.api import operation
+from functions.api.access import Calling
 from functions.api.problem import documented
 from functions.api.request import Moment
 from shared.bus.topology import Topology
+from shared.callers.caller import Role
 from shared.errors import MissingError
 from shared.events.catalogue import schemas
 from shared.events.envelope import Event, Token, UtcTime
@@ -97,21 +99,28 @@ class Health(BaseModel):
     ticks: dict[str, Tick]
 
 
+class Readiness(BaseModel):
+    """Whether the desk is ready, for who is not known to it."""
+
+    status: Literal["ready", "unavailable"]
+
+
 @router.get("/agents", response_model=Agents)
-async def list_agents() -> Response:
+async def list_agents(caller: Calling) -> Response:
     """Give each agent with what it reacts to, where it votes, and what it has views on."""
-    return operation.answer(Agents.model_validate({"agents": await desk().queries.agents()}))
+    return operation.answer(Agents.model_validate({"agents": await desk().queries.agents(caller)}))
 
 
 @router.get("/agents/{name}/views/{subject}", response_model=Event, responses=documented(404))
 async def get_view(
+    caller: Calling,
     name: Annotated[Token, Path(examples=["market_analyst"])],
     subject: Annotated[Token, Path(description="A symbol or a portfolio.", examples=["AAPL"])],
     as_of: Annotated[Moment | None, Query(description="As it was then; now, unless given.")] = None,
 ) -> Response:
     """Give the event with an agent's latest view of a symbol or portfolio, as of a desk time."""
     current = desk()
-    body = await current.queries.view(name, subject, as_of or current.clock.now())
+    body = await current.queries.view(caller, name, subject, as_of or current.clock.now())
     return Response(body, media_type="application/json")
 
 
@@ -143,10 +152,16 @@ def _schemas() -> dict[str, dict[str, Any]]:
 
 @router.get(
     "/health",
-    response_model=Health,
-    responses={503: {"model": Health, "description": "Store or bus does not answer."}},
+    response_model=Health | Readiness,
+    responses={503: {"model": Health | Readiness, "description": "Store or bus does not answer."}},
 )
-async def get_health() -> Response:
-    """Say whether the desk is ready: 200 only when store and bus answered within the last second."""
+async def get_health(caller: Calling) -> Response:
+    """Say whether the desk is ready: 200 only when store and bus answered within the last second.
+
+    What is behind it is for callers who may read.
+    """
+    if not caller.may(Role.READER):
+        is_ready = await desk().queries.is_ready()
+        return operation.answer(Readiness(status="ready" if is_ready else "unavailable"), 200 if is_ready else 503)
     health = Health.model_validate(await desk().queries.health())
     return operation.answer(health, 200 if health.status == "ready" else 503)

@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from functions.api.problem import Problem
+from functions.api.access import ROLES
+from functions.api.problem import Problem, documented
+from shared.wiring import desk
 
 TAGS = [
     {"name": "events", "description": "What happened, in the order of the log: pages behind a cursor, or a stream."},
@@ -26,8 +28,19 @@ _ATTRIBUTES = "\n\nAttributes\n----------\n"
 _ATTRIBUTE = re.compile(r"^(\w[\w, ]*?) : .*\n((?:[ ]{4}.*\n?)+)", re.MULTILINE)
 
 
+_SCHEMES: dict[str, dict[str, Any]] = {
+    "key": {"type": "http", "scheme": "bearer", "description": "A key of `finagent keys create`."},
+    "entra": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "AppServiceAuthSession",
+        "description": "A session of App Service authentication; or its token, as `Authorization: Bearer`.",
+    },
+}
+
+
 def completing(describe: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
-    """Give a function that completes what `describe` gives, at its first call."""
+    """Give a function that completes what `describe` gives, at its first call, as the desk's settings have it."""
 
     @cache
     def complete() -> dict[str, Any]:
@@ -38,9 +51,22 @@ def completing(describe: Callable[[], dict[str, Any]]) -> Callable[[], dict[str,
         for model in _models(BaseModel):
             if model.__name__ in schemas:
                 _explain(schemas[model.__name__], model)
+        if (auth := desk().settings.auth) in _SCHEMES:
+            _secure(document, auth)
         return document
 
     return complete
+
+
+def _secure(document: dict[str, Any], auth: str) -> None:
+    document["components"]["securitySchemes"] = {auth: _SCHEMES[auth]}
+    for (method, path), role in ROLES.items():
+        operation = document["paths"][path][method.lower()]
+        operation["security"] = [{auth: []}, *([{}] if role is None else [])]
+        codes = (401, 429) if role is None else (401, 403, 429)
+        operation["responses"] |= {str(code): answer for code, answer in documented(*codes).items()}
+        if role is not None:
+            operation["description"] += f" It takes the role {role}."
 
 
 def _models(ancestor: type[BaseModel]) -> Iterator[type[BaseModel]]:

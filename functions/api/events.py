@@ -8,6 +8,7 @@ from fastapi import Header, Path, Query, Response
 from pydantic import AfterValidator, BaseModel
 
 from functions.api import operation
+from functions.api.access import Calling
 from functions.api.problem import FieldError, documented
 from shared.errors import InvalidError, MissingError
 from shared.events.catalogue import EVENTS
@@ -77,6 +78,7 @@ Wait = Annotated[
     responses=documented(400, 410) | {304: {"description": "The page is the one that If-None-Match names."}},
 )
 async def list_events(
+    caller: Calling,
     after: After = "",
     types: Types = "",
     stream: Stream = "",
@@ -86,9 +88,11 @@ async def list_events(
     if_none_match: Annotated[str, Header(max_length=1_000)] = "",
 ) -> Response:
     """Give the events after a cursor, and the cursor to go on with; `wait` holds the request until there are some."""
-    page = await _page(Filter(_split(types), stream, correlation), after, "after", limit, wait)
-    # Events never change, nor does their order: of one address's pages no two end at one place with as many events.
-    etag = f'"{page.cursor}.{len(page.events)}"'
+    wanted = Filter(_split(types), stream, correlation, audiences=caller.audiences)
+    page = await _page(wanted, after, "after", limit, wait)
+    # Events never change, nor does their order: of one address's pages no two end at one place with as many events,
+    # unless they are of two callers who share a browser.
+    etag = f'"{page.cursor}.{len(page.events)}{caller.owner or ""}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     if _names(if_none_match, etag):
         return Response(status_code=304, headers=headers)
@@ -103,6 +107,7 @@ async def list_events(
     | {200: {"description": "A batch: each `data` is an event.", "content": {"text/event-stream": {}}}},
 )
 async def stream_events(
+    caller: Calling,
     after: After = "",
     types: Types = "",
     stream: Stream = "",
@@ -113,17 +118,19 @@ async def stream_events(
 ) -> Response:
     """Give one batch of events for an EventSource, which comes back with the last id for the next one."""
     field = "last-event-id" if last_event_id else "after"
-    page = await _page(Filter(_split(types), stream, correlation), last_event_id or after, field, limit, wait)
+    wanted = Filter(_split(types), stream, correlation, audiences=caller.audiences)
+    page = await _page(wanted, last_event_id or after, field, limit, wait)
     return Response(_framed(page), media_type="text/event-stream")
 
 
 @router.get("/events/{event_id}", response_model=Event, responses=documented(404))
 async def get_event(
+    caller: Calling,
     event_id: Annotated[Token, Path(description="As in an opinion's evidence.")],
     stream: Stream = "",
 ) -> Response:
     """Give one event. It never changes."""
-    body = await desk().queries.event(event_id, stream or None)
+    body = await desk().queries.event(caller, event_id, stream or None)
     return Response(body, headers={"Cache-Control": "private, max-age=86400, immutable"}, media_type="application/json")
 
 

@@ -1,20 +1,32 @@
 """The gate: every request passes it before the app, and every answer on its way out."""
 
 import logging
+from collections.abc import Mapping
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from functions.api import audit
+from functions.api.cors import cors_headers, is_preflight, vary
 from functions.api.problem import field_problem
+from shared.errors import FinAgentError
+from shared.settings import Settings
+from shared.wiring import desk
 
 logger = logging.getLogger(__name__)
 
 # What every answer says unless the operation said otherwise.
-HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
-_RAW_HEADERS = {name.encode(): value.encode() for name, value in HEADERS.items()}
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+}
+_SECURE = {"strict-transport-security": "max-age=31536000"}
 
 
 class Gate:
-    """Limits bodies, answers HEAD like GET but without content, and adds the headers that every answer has.
+    """Limits bodies, answers HEAD like GET but without content, adds the headers that every answer has, and audits.
 
     The platform hands a body over in one piece, so its first message tells its size.
     """
@@ -22,11 +34,30 @@ class Gate:
     def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
         self._app = app
         self._limit_bytes = limit_bytes
+        self._settings: Settings | None = None
+        self._headers = _raw(HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         first = await receive()
-        outgoing = _outgoing(send, has_content=scope["method"] != "HEAD")
+        outgoing = _Outgoing(send, self._headers_for(scope), has_content=scope["method"] != "HEAD")
+        await self._answer(scope, receive, first, outgoing)
+        if self._settings is not None and self._settings.auth != "none":
+            audit.record(scope, outgoing.status, outgoing.location)
+
+    def _headers_for(self, scope: Scope) -> dict[bytes, bytes]:
+        settings = _settings()
+        if settings is not None and settings is not self._settings:
+            secure = _SECURE if settings.auth != "none" else {}
+            self._settings, self._headers = settings, _raw(HEADERS | secure | vary(settings))
+        if settings is None or not settings.cors:
+            return self._headers
+        return self._headers | _raw(cors_headers(scope, settings))
+
+    async def _answer(self, scope: Scope, receive: Receive, first: Message, outgoing: Send) -> None:
+        if is_preflight(scope):
+            await Response(status_code=204)(scope, receive, outgoing)
+            return
         if len(first.get("body", b"")) > self._limit_bytes:
             await field_problem(413, "body", f"more than {self._limit_bytes} bytes")(scope, receive, outgoing)
             return
@@ -49,14 +80,34 @@ def _resuming(first: Message, receive: Receive) -> Receive:
     return resume
 
 
-def _outgoing(send: Send, *, has_content: bool) -> Send:
-    async def pass_on(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = _RAW_HEADERS | dict(message["headers"])
-            await send({**message, "headers": list(headers.items())})
-        elif has_content:
-            await send(message)
-        else:
-            await send({**message, "body": b""})
+class _Outgoing:
+    """Adds headers to an answer on its way out, and notes what it says of what was done."""
 
-    return pass_on
+    def __init__(self, send: Send, headers: Mapping[bytes, bytes], *, has_content: bool) -> None:
+        self._send = send
+        self._headers = headers
+        self._has_content = has_content
+        self.status = 0
+        self.location = ""
+
+    async def __call__(self, message: Message) -> None:
+        """Pass a part of the answer on."""
+        if message["type"] == "http.response.start":
+            headers = {**self._headers, **dict(message["headers"])}
+            self.status, self.location = message["status"], headers.get(b"location", b"").decode("latin-1")
+            await self._send({**message, "headers": list(headers.items())})
+        elif self._has_content:
+            await self._send(message)
+        else:
+            await self._send({**message, "body": b""})
+
+
+def _settings() -> Settings | None:
+    try:
+        return desk().settings
+    except FinAgentError:  # the operation says what is wrong
+        return None
+
+
+def _raw(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {name.encode(): value.encode() for name, value in headers.items()}

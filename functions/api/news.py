@@ -7,8 +7,9 @@ from fastapi import Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api import operation
+from functions.api.access import Calling
 from functions.api.problem import FieldError, documented
-from functions.api.request import IdempotencyKey, Moment, check_json, check_symbol
+from functions.api.request import IdempotencyKey, Moment, check_json, check_symbol, own
 from shared.events.catalogue import decode
 from shared.events.envelope import Fact, Symbol, Token
 from shared.events.news import NewsItem, NewsReceived
@@ -51,14 +52,15 @@ class Accepted(BaseModel):
     responses=documented(400, 409, 413, 415)
     | {202: {"headers": {"Location": {"description": "The event.", "schema": {"type": "string"}}}}},
 )
-async def submit_news(submission: Submission, idempotency_key: IdempotencyKey = None) -> Response:
-    """Take in a headline; the same key, or without one the same content, is taken in once."""
+async def submit_news(caller: Calling, submission: Submission, idempotency_key: IdempotencyKey = None) -> Response:
+    """Take in a headline, for all callers; the same key, or without one the same content, is taken in once."""
     current = desk()
     for index, symbol in enumerate(submission.symbols):
         check_symbol(current, symbol, f"symbols.{index}")
-    event = _event(current, submission, idempotency_key or submission.model_dump_json())
+    identity = "\x1f".join(own(caller, idempotency_key)) if idempotency_key else submission.model_dump_json()
+    event = _event(current, submission, identity)
     if not await current.runtime.emit([event]):
-        known = decode(await current.queries.event(event.id))
+        known = decode(await current.queries.event(caller, event.id))
         if _content(known.data, submission) != _content(event.data, submission):
             raise FieldError("idempotency-key", "it was used for another headline", 409)
     return operation.answer(Accepted(event=event.id), 202, {"Location": f"/api/events/{event.id}"})

@@ -1,6 +1,7 @@
 """The route class of all operations: what their signatures declare is compiled once, not found out at each request."""
 
 from collections.abc import Callable, Coroutine
+from inspect import signature
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,7 +13,9 @@ from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
+from functions.api.access import ROLES, admit
 from functions.api.problem import FieldError, documented
+from shared.callers.caller import Role
 
 
 def router(prefix: str, tag: str) -> APIRouter:
@@ -37,13 +40,22 @@ class Operation(APIRoute):
     """An operation, which refuses query parameters that it does not have.
 
     One without a body gives a `Response` itself and is called without FastAPI's own solving of dependencies, which
-    costs several times what a page of events does.
+    costs several times what a page of events does. Whoever calls is asked first, by the table in `access`; an operation
+    that is not in the table is for operators.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
+        self._method = next(iter(self.methods or ()))
+        self.role = ROLES.get((self._method, path), Role.OPERATOR)
         if self.body_field is None:
             self.app = _Reading(self).serve
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the caller in, or refuse."""
+        if scope["method"] == self._method:
+            await admit(scope, self.role)
+        await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Give FastAPI's handler behind a check of the query."""
@@ -62,6 +74,7 @@ class _Reading:
 
     def __init__(self, operation: Operation) -> None:
         self._call = operation.endpoint
+        self._takes_caller = "caller" in signature(operation.endpoint).parameters
         described = operation.dependant
         self._path = _by_alias(described.path_params)
         self._query = _by_alias(described.query_params)
@@ -75,6 +88,8 @@ class _Reading:
             _read("header", self._headers, Headers(scope=scope), values, errors)
         if errors:
             raise RequestValidationError(errors)
+        if self._takes_caller:
+            values["caller"] = scope["caller"]
         response: Response = await self._call(**values)
         await response(scope, receive, send)
 

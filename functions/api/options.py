@@ -7,8 +7,10 @@ from fastapi import Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api import operation
+from functions.api.access import Calling
 from functions.api.problem import FieldError, documented
-from functions.api.request import IdempotencyKey, check_json, check_symbol
+from functions.api.request import IdempotencyKey, check_json, check_symbol, own
+from shared.callers.caller import Caller
 from shared.events.catalogue import decode
 from shared.events.envelope import Stance, Token, UtcTime, derive_id
 from shared.events.options import Budget, Days, OptionsRequested, OptionsSuggestion, OptionsWish
@@ -65,34 +67,42 @@ class OptionsView(BaseModel):
     responses=documented(400, 409, 413, 415)
     | {202: {"headers": {"Location": {"description": "Where to follow it.", "schema": {"type": "string"}}}}},
 )
-async def request_options(request: OptionsRequest, idempotency_key: IdempotencyKey = None) -> Response:
+async def request_options(caller: Calling, request: OptionsRequest, idempotency_key: IdempotencyKey = None) -> Response:
     """Ask for an option strategy; nothing is bought or sold."""
     current = desk()
     check_symbol(current, request.symbol, "symbol")
-    if request.portfolio and await current.portfolios.get(request.portfolio, current.clock.now()) is None:
+    now = current.clock.now()
+    if request.portfolio and await current.portfolios.get(caller.owner, request.portfolio, now) is None:
         raise FieldError("portfolio", f"there is no portfolio {request.portfolio}")
-    request_id = derive_id("options", idempotency_key) if idempotency_key else str(uuid4())
-    await _record(current, request_id, OptionsWish.model_validate(request.model_dump()))
-    return await _answer(current, request_id, 202, {"Location": f"/api/options/{request_id}"})
+    request_id = derive_id("options", *own(caller, idempotency_key)) if idempotency_key else str(uuid4())
+    await _record(current, caller, request_id, OptionsWish.model_validate(request.model_dump()))
+    return await _answer(current, caller, request_id, 202, {"Location": f"/api/options/{request_id}"})
 
 
 @router.get("/{request_id}", response_model=OptionsView, responses=documented(404))
-async def get_options(request_id: Annotated[Token, Path()]) -> Response:
+async def get_options(caller: Calling, request_id: Annotated[Token, Path()]) -> Response:
     """Give a request for an option strategy, and its answer once there is one."""
-    return await _answer(desk(), request_id)
+    return await _answer(desk(), caller, request_id)
 
 
-async def _answer(current: Desk, request_id: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    view = OptionsView.model_validate(await current.queries.options(request_id))
+async def _answer(
+    current: Desk, caller: Caller, request_id: str, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    view = OptionsView.model_validate(await current.queries.options(caller, request_id))
     return operation.answer(view, status, headers)
 
 
-async def _record(current: Desk, request_id: str, wish: OptionsWish) -> None:
+async def _record(current: Desk, caller: Caller, request_id: str, wish: OptionsWish) -> None:
     requested = OptionsRequested.first(
-        id=request_id, source="api", stream=f"options-{request_id}", time=current.clock.now(), data=wish
+        id=request_id,
+        source="api",
+        stream=f"options-{request_id}",
+        time=current.clock.now(),
+        data=wish,
+        owner=caller.owner,
     )
     if await current.runtime.emit([requested]):
         return
-    known = decode(await current.queries.event(request_id))
+    known = decode(await current.queries.event(caller, request_id))
     if known.data != wish:
         raise FieldError("idempotency-key", "it was used for another request", 409)

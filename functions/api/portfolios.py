@@ -6,8 +6,10 @@ from fastapi import Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.api import operation
+from functions.api.access import Calling
 from functions.api.problem import FieldError, documented
 from functions.api.request import Dollars, DollarsPerShare, Moment, Shares, check_json, check_symbol
+from shared.callers.caller import Caller
 from shared.events.envelope import Fact, Token, UtcTime
 from shared.events.portfolio import Portfolio, Position, RiskAssessment
 from shared.ingest import portfolio_event
@@ -89,9 +91,9 @@ class PortfolioNames(BaseModel):
 
 
 @router.get("", response_model=PortfolioNames)
-async def list_portfolios() -> Response:
+async def list_portfolios(caller: Calling) -> Response:
     """Give the names of all portfolios."""
-    return operation.answer(PortfolioNames(portfolios=await desk().portfolios.names()))
+    return operation.answer(PortfolioNames(portfolios=await desk().queries.portfolios_of(caller)))
 
 
 @router.put(
@@ -100,26 +102,29 @@ async def list_portfolios() -> Response:
     dependencies=[Depends(check_json)],
     responses=documented(400, 413, 415),
 )
-async def put_portfolio(name: Name, holdings: Holdings) -> Response:
+async def put_portfolio(caller: Calling, name: Name, holdings: Holdings) -> Response:
     """Replace a portfolio's content; the same content again changes nothing."""
     current = desk()
     for index, position in enumerate(holdings.positions):
         check_symbol(current, position.symbol, f"positions.{index}.symbol")
     portfolio = _portfolio(name, holdings)
-    before = await current.portfolios.get(name, current.clock.now())
+    before = await current.portfolios.get(caller.owner, name, current.clock.now())
     if before is None or before.data != portfolio:
-        before = portfolio_event(portfolio, current.clock.now(), after=before.id if before else "", source="api")
+        replaced = before.id if before else ""
+        before = portfolio_event(portfolio, current.clock.now(), after=replaced, source="api", owner=caller.owner)
     # An event that is known already is emitted too: whoever asks again may not have seen it published.
     await current.runtime.emit([before])
-    return await _answer(current, name)
+    return await _answer(current, caller, name)
 
 
 @router.get("/{name}", response_model=PortfolioView, responses=documented(404))
 async def get_portfolio(
-    name: Name, as_of: Annotated[Moment | None, Query(description="As it was then; now, unless given.")] = None
+    caller: Calling,
+    name: Name,
+    as_of: Annotated[Moment | None, Query(description="As it was then; now, unless given.")] = None,
 ) -> Response:
     """Give a portfolio's content and its latest risk assessment, as of a desk time."""
-    return await _answer(desk(), name, as_of)
+    return await _answer(desk(), caller, name, as_of)
 
 
 def _portfolio(name: str, holdings: Holdings) -> Portfolio:
@@ -130,13 +135,13 @@ def _portfolio(name: str, holdings: Holdings) -> Portfolio:
     return Portfolio.model_validate({"portfolio": name, **holdings.model_dump()})
 
 
-async def _answer(current: Desk, name: str, as_of: UtcTime | None = None) -> Response:
+async def _answer(current: Desk, caller: Caller, name: str, as_of: UtcTime | None = None) -> Response:
     moment = as_of or current.clock.now()
-    changed = await current.queries.portfolio(name, moment)
+    changed = await current.queries.portfolio(caller, name, moment)
     content = {
         **changed.data.model_dump(mode="json", exclude_none=True),
         "event": changed.id,
         "changed_at": changed.time,
-        "risk": await current.queries.risk(name, moment),
+        "risk": await current.queries.risk(changed, moment),
     }
     return operation.answer(PortfolioView.model_validate(content))

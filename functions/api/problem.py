@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from shared.errors import ConflictError, InvalidError, MissingError, TransientError
+from shared.errors import ConflictError, FinAgentError, InvalidError, MissingError, TransientError
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,14 @@ class FieldError(InvalidError):
         self.field, self.message, self.status = field, message, status
 
 
+class ProblemError(FinAgentError):
+    """The request is refused for what it is as a whole, before anybody looks into it."""
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.headers = status, headers
+
+
 def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
     """Give the OpenAPI description of the problems that an operation may answer with."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -117,6 +125,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(FieldError)
     async def on_field_error(_request: Request, error: FieldError) -> JSONResponse:
         return field_problem(error.status, error.field, error.message)
+
+    @app.exception_handler(ProblemError)
+    async def on_problem(_request: Request, error: ProblemError) -> JSONResponse:
+        return problem(error.status, str(error), headers=error.headers)
 
     @app.exception_handler(MissingError)
     async def on_missing(_request: Request, error: MissingError) -> JSONResponse:

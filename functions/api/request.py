@@ -9,6 +9,7 @@ from fastapi import Header, Request
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from functions.api.problem import FieldError
+from shared.callers.caller import Caller
 from shared.events.envelope import UtcTime
 from shared.wiring import Desk
 
@@ -41,6 +42,11 @@ IdempotencyKey = Annotated[
         description="Names the request, so that a retry repeats nothing; with other content it is refused.",
     ),
 ]
+
+
+def own(caller: Caller, idempotency_key: str) -> tuple[str, ...]:
+    """Give what tells a caller's key apart from the same key of another's."""
+    return (idempotency_key,) if caller.owner is None else (caller.owner, idempotency_key)
 
 
 def check_json(request: Request) -> None:

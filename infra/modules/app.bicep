@@ -37,6 +37,7 @@ var deskSettings = {
   ALPACA_SECRET_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/alpaca-secret-key)'
   COSMOS_DATABASE: database
   COSMOS_ENDPOINT: cosmosEndpoint
+  FINAGENT_AUTH: empty(authClientId) ? 'key' : 'entra'
   SERVICEBUS__fullyQualifiedNamespace: busHost
 }
 

@@ -118,7 +118,7 @@ async def _holding(event: OptionsRequested, deps: OptionsDeps) -> _Holding:
     wish = event.data
     if wish.portfolio is None:
         return _Holding()
-    held = await deps.portfolios.get(wish.portfolio, event.time)
+    held = await deps.portfolios.get(event.owner, wish.portfolio, event.time)
     if held is None:
         raise MissingError(f"portfolio {wish.portfolio} is not known at {event.time:%Y-%m-%d %H:%M} UTC")
     shares = sum(position.quantity for position in held.data.positions if position.symbol == wish.symbol)

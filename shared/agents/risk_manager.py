@@ -184,7 +184,7 @@ def _breaches(weights: dict[str, float], measures: dict[str, float], limits: Ris
 async def _portfolio(event: TradeRequested, deps: RiskDeps) -> PortfolioChanged:
     if event.data.portfolio is None:
         raise MissingError("the request names no portfolio")
-    held = await deps.portfolios.get(event.data.portfolio, event.time)
+    held = await deps.portfolios.get(event.owner, event.data.portfolio, event.time)
     if held is None:
         raise MissingError(f"portfolio {event.data.portfolio} is not known at {event.time:%Y-%m-%d %H:%M} UTC")
     return held

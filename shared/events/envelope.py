@@ -53,6 +53,12 @@ EventTime = Annotated[UtcTime, AfterValidator(_within_reach)]
 Token = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 """A name that is safe in a path, a partition key and a session id."""
 
+Owner = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+"""Whose something is: a name without the signs that part the names in a stream."""
+
+EVERYBODY, OPERATORS = "", "-"
+"""Audiences that are no owner: whoever may read at all, and who looks after the desk."""
+
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,11}$")]
 """A ticker as the exchange writes it, for example `AAPL` or `BRK.B`."""
 
@@ -92,11 +98,15 @@ class Event(Fact):
         Empty for the live desk, else the id of the replay that it belongs to.
     traceparent : str or None
         W3C trace context: telemetry, never part of the event's meaning.
+    owner : str or None
+        Whose it is, and all that follows from it; None for the desk's own.
     """
 
     topic: ClassVar[str] = "events"
     scheduled: ClassVar[bool] = False
     """Whether it travels as a scheduled message and enters the log only when it happens."""
+    public: ClassVar[bool] = False
+    """Whether everybody may read it where it is the desk's own; a type that does not say so is for operators."""
 
     specversion: Literal["1.0"] = "1.0"
     id: Token
@@ -110,6 +120,7 @@ class Event(Fact):
     causationid: Token | None = None
     run: str = ""
     traceparent: str | None = None
+    owner: Owner | None = None
     data: Any
 
     @classmethod
@@ -118,9 +129,11 @@ class Event(Fact):
         return str(cls.model_fields["type"].default)
 
     @classmethod
-    def first(cls, *, id: str, source: str, stream: str, time: datetime, data: Fact) -> Self:
+    def first(cls, *, id: str, source: str, stream: str, time: datetime, data: Fact, owner: str | None = None) -> Self:
         """Make the event that starts a story: its correlation is its own id."""
-        return cls(id=id, source=source, stream=stream, time=time, correlationid=id, data=data)  # type: ignore[call-arg]
+        return cls(  # type: ignore[call-arg]
+            id=id, source=source, stream=stream, time=time, correlationid=id, owner=owner, data=data
+        )
 
     @classmethod
     def caused_by(
@@ -140,7 +153,7 @@ class Event(Fact):
         Parameters
         ----------
         cause : Event
-            What led to it: gives correlation, run, and, unless said otherwise, stream and time.
+            What led to it: gives correlation, run, owner, and, unless said otherwise, stream and time.
         source : str
             Who concluded it, for example an agent's name.
         data : Fact
@@ -160,8 +173,14 @@ class Event(Fact):
             correlationid=cause.correlationid,
             causationid=causation or cause.id,
             run=cause.run,
+            owner=cause.owner,
             data=data,
         )
+
+    @property
+    def audience(self) -> str:
+        """Who may read it: its owner, or `EVERYBODY`, or `OPERATORS`; operators may read all in any case."""
+        return self.owner or (EVERYBODY if self.public else OPERATORS)
 
     @cached_property
     def json_bytes(self) -> bytes:

@@ -1,6 +1,6 @@
 """Forecast events: how likely the oracle thinks what a symbol may do."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -97,5 +97,6 @@ class Forecasts(Fact):
 class ForecastPublished(Event):
     """`forecast.published`: a market day closed, and the oracle's forecasts from it are known."""
 
+    public: ClassVar[bool] = True
     type: Literal["forecast.published"] = "forecast.published"
     data: Forecasts

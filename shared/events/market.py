@@ -52,6 +52,7 @@ class MarketDataReceived(Event):
     """`market.data.received`: an interval closed and its bars are known."""
 
     topic: ClassVar[str] = "market"
+    public: ClassVar[bool] = True
     type: Literal["market.data.received"] = "market.data.received"
     data: MarketData
 
@@ -87,6 +88,7 @@ class Analysis(Fact):
 class AnalysisCompleted(Event):
     """`analysis.completed`: the market analyst's view of a symbol changed."""
 
+    public: ClassVar[bool] = True
     type: Literal["analysis.completed"] = "analysis.completed"
     data: Analysis
 
@@ -132,6 +134,7 @@ class Crash(Alarm):
 class MarketCrashDetected(Event):
     """`market.crash.detected`: a symbol, or many at once, fell out of the ordinary."""
 
+    public: ClassVar[bool] = True
     type: Literal["market.crash.detected"] = "market.crash.detected"
     data: Crash
 
@@ -164,5 +167,6 @@ class Whale(Alarm):
 class MarketWhaleDetected(Event):
     """`market.whale.detected`: somebody traded far more of a symbol than is usual."""
 
+    public: ClassVar[bool] = True
     type: Literal["market.whale.detected"] = "market.whale.detected"
     data: Whale

@@ -1,6 +1,6 @@
 """News events: headlines as they come in, and the sentiment read from them."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,7 @@ class NewsItem(Fact):
 class NewsReceived(Event):
     """`news.received`: a headline was published."""
 
+    public: ClassVar[bool] = True
     type: Literal["news.received"] = "news.received"
     data: NewsItem
 
@@ -74,6 +75,7 @@ class Regulation(Fact):
 class RegulationChanged(Event):
     """`regulation.changed`: an authority acts."""
 
+    public: ClassVar[bool] = True
     type: Literal["regulation.changed"] = "regulation.changed"
     data: Regulation
 
@@ -113,5 +115,6 @@ class Sentiment(Fact):
 class SentimentScored(Event):
     """`sentiment.scored`: the sentiment of a symbol moved with a headline."""
 
+    public: ClassVar[bool] = True
     type: Literal["sentiment.scored"] = "sentiment.scored"
     data: Sentiment

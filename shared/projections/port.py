@@ -51,6 +51,11 @@ class Edition:
         return Edition(number, max(self.newest, row.valid_at, row.known_at))
 
 
+def view_of(name: str, owner: str | None) -> str:
+    """Give the view that holds an owner's part of a read model, or the desk's own; no caller can spell another's."""
+    return name if owner is None else f"{name}@{owner}"
+
+
 class ProjectionStore(Protocol):
     """Keeps rows, the same ones whatever the order and repetition of events.
 

@@ -7,7 +7,7 @@ from shared.events.forecast import ForecastPublished, Forecasts
 from shared.events.market import AnalysisCompleted
 from shared.events.news import SentimentScored
 from shared.events.portfolio import RiskAssessed
-from shared.projections.port import ProjectionStore, Row
+from shared.projections.port import ProjectionStore, Row, view_of
 
 
 def rows(event: Event) -> list[Row]:
@@ -24,7 +24,7 @@ def rows(event: Event) -> list[Row]:
             return _forecast_rows(event)
         case _:
             return []
-    return [Row(f"view:{event.source}", subject, valid_at, event.time, event.json_bytes)]
+    return [Row(view_of(f"view:{event.source}", event.owner), subject, valid_at, event.time, event.json_bytes)]
 
 
 def _forecast_rows(event: ForecastPublished) -> list[Row]:
@@ -47,11 +47,17 @@ class Views:
     def __init__(self, store: ProjectionStore) -> None:
         self._store = store
 
-    async def latest(self, agent: str, subject: str, as_of: datetime) -> bytes | None:
-        """Give the JSON of the event that holds the agent's view as of a moment, or None."""
-        found = await self._store.read(f"view:{agent}", subject, as_of)
+    async def latest(self, agent: str, subject: str, as_of: datetime, owner: str | None = None) -> bytes | None:
+        """Give the JSON of the event that holds the agent's view as of a moment, or None.
+
+        Parameters
+        ----------
+        owner : str, optional
+            Whose the subject is; the desk's own, unless given.
+        """
+        found = await self._store.read(view_of(f"view:{agent}", owner), subject, as_of)
         return found[0].body if found else None
 
-    async def subjects(self, agent: str) -> list[str]:
-        """Give what the agent has views on, sorted."""
-        return await self._store.keys(f"view:{agent}")
+    async def subjects(self, agent: str, owner: str | None = None) -> list[str]:
+        """Give what of an owner's, or of the desk's own, the agent has views on; sorted."""
+        return await self._store.keys(view_of(f"view:{agent}", owner))

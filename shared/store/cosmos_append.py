@@ -97,6 +97,7 @@ class CosmosAppender:
             "type": event.type,
             "correlation": event.correlationid,
             "run": event.run,
+            "audience": event.audience,
             "moment": f"{instant(event.time)}/{self._recorded:016d}",
             "token": token,
             "body": event.json_bytes.decode(),

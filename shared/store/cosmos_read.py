@@ -92,7 +92,7 @@ class CosmosReader:
             # No range may keep the others waiting, however fast it grows.
             share = -(-(limit - len(found)) // len(left))
             mark = left.popleft()
-            is_filtered = bool(wanted.types or wanted.correlation)
+            is_filtered = bool(wanted.types or wanted.correlation or wanted.audiences)
             changes, marks_behind, source = await self._feed.read(mark, max(share, _FILTERED_PAGE * is_filtered))
             if not changes:
                 finished.extend(marks_behind)
@@ -121,4 +121,5 @@ def _matches(change: Change, wanted: Filter) -> bool:
         and (not wanted.types or change["type"] in wanted.types)
         and (not wanted.stream or change["stream"] == wanted.stream)
         and (not wanted.correlation or change["correlation"] == wanted.correlation)
+        and (not wanted.audiences or change["audience"] in wanted.audiences)
     )

@@ -49,12 +49,19 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events a reader wants; empty fields want all. Only events of `run` are ever given."""
+    """Which events a reader wants; empty fields want all. Only events of `run` are ever given.
+
+    Attributes
+    ----------
+    audiences : tuple of str
+        As a caller's `audiences`; the desk itself, and operators, read what is for any.
+    """
 
     types: tuple[str, ...] = ()
     stream: str = ""
     correlation: str = ""
     run: str = ""
+    audiences: tuple[str, ...] = ()
 
     def matches(self, event: Event) -> bool:
         """Say whether the reader wants an event."""
@@ -63,6 +70,7 @@ class Filter:
             and (not self.types or event.type in self.types)
             and (not self.stream or event.stream == self.stream)
             and (not self.correlation or event.correlationid == self.correlation)
+            and (not self.audiences or event.audience in self.audiences)
         )
 
 

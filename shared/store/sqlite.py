@@ -8,12 +8,15 @@ import asyncio
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 
 from shared.clock import wall_seconds
 from shared.errors import ConflictError
+from shared.events.catalogue import EVENTS
 from shared.events.emit import Emit
-from shared.events.envelope import Event
+from shared.events.envelope import EVERYBODY, OPERATORS, Event
 from shared.sqlite import Database, from_microseconds, to_microseconds
 from shared.store.cursor import read_cursor, write_cursor
 from shared.store.port import ALL, Commit, Filter, Page, Snapshot
@@ -28,6 +31,7 @@ CREATE TABLE IF NOT EXISTS events (
     stream TEXT NOT NULL,
     correlation TEXT NOT NULL,
     run TEXT NOT NULL,
+    audience TEXT NOT NULL DEFAULT '-',
     time INTEGER NOT NULL,
     recorded_at REAL NOT NULL,
     body BLOB NOT NULL
@@ -53,6 +57,9 @@ CREATE TABLE IF NOT EXISTS receipts (
 ) WITHOUT ROWID;
 """
 
+AUDIENCE_INDEX = "CREATE INDEX IF NOT EXISTS events_by_audience ON events (audience, position)"
+"""What keeps pages fast where callers see different events; where there is one caller it would cost each event."""
+
 
 class SqliteEventStore:
     """An `EventStore` in one file.
@@ -63,13 +70,20 @@ class SqliteEventStore:
         Opened with this module's `SCHEMA`.
     wall_seconds : callable
         Seconds since the epoch, for the recording time, which no decision depends on.
+    several_callers : bool
+        Whether pages are read for callers who see different events.
     """
 
     def __init__(
         self,
         database: Database,
         wall_seconds: Callable[[], float] = wall_seconds,
+        *,
+        several_callers: bool = False,
     ) -> None:
+        _add_audience(database)
+        if several_callers:
+            database.set_up(AUDIENCE_INDEX)
         self._database = database
         self._wall_seconds = wall_seconds
         self._log = _name_log(database)
@@ -116,14 +130,20 @@ class SqliteEventStore:
 
     def _read_page(self, wanted: Filter, after: str, limit: int) -> Page:
         start, end = read_cursor(self._log, after), self._end()
+        # Each audience by itself comes in the order of an index; together they would be sorted, all of them, first.
+        parts = [replace(wanted, audiences=(each,)) for each in wanted.audiences] or [wanted]
+        found = [self._rows(part, start, end, limit) for part in parts]
+        rows = found[0] if len(found) == 1 else sorted(chain.from_iterable(found))[:limit]
+        position = rows[-1][0] if len(rows) == limit else max(start, end)
+        return Page([body for _, body in rows], write_cursor(self._log, position))
+
+    def _rows(self, wanted: Filter, start: int, end: int, limit: int) -> list[tuple[int, bytes]]:
         condition, parameters = _where(wanted)
-        rows = self._database.read(
+        return self._database.read(
             f"SELECT position, body FROM {_source(wanted)} WHERE position > ? AND position <= ? AND {condition}"
             " ORDER BY position LIMIT ?",
             (start, end, *parameters, limit),
         )
-        position = rows[-1][0] if len(rows) == limit else max(start, end)
-        return Page([body for _, body in rows], write_cursor(self._log, position))
 
     async def end(self) -> str:
         """Give the cursor behind the last event."""
@@ -208,14 +228,15 @@ class SqliteEventStore:
 
 def _insert(connection: sqlite3.Connection, event: Event, now: float) -> bool:
     written = connection.execute(
-        "INSERT OR IGNORE INTO events (id, type, stream, correlation, run, time, recorded_at, body)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO events (id, type, stream, correlation, run, audience, time, recorded_at, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             event.id,
             event.type,
             event.stream,
             event.correlationid,
             event.run,
+            event.audience,
             to_microseconds(event.time),
             now,
             event.json_bytes,
@@ -245,8 +266,11 @@ def _source(wanted: Filter) -> str:
 
 def _where(wanted: Filter) -> tuple[str, list[object]]:
     conditions, parameters = ["run = ?"], list[object]([wanted.run])
+    is_story = bool(wanted.stream or wanted.correlation)
     if wanted.types:
-        conditions.append(f"type IN ({', '.join('?' * len(wanted.types))})")
+        # Of a type most events may be others'; of one owner's events all types are few.
+        column = "+type" if wanted.audiences not in ((), (EVERYBODY,)) and not is_story else "type"
+        conditions.append(f"{column} IN ({', '.join('?' * len(wanted.types))})")
         parameters.extend(wanted.types)
     if wanted.stream:
         conditions.append("stream = ?")
@@ -254,6 +278,10 @@ def _where(wanted: Filter) -> tuple[str, list[object]]:
     if wanted.correlation:
         conditions.append("correlation = ?")
         parameters.append(wanted.correlation)
+    if wanted.audiences:
+        is_narrow = is_story or (wanted.types and wanted.audiences == (EVERYBODY,))
+        conditions.append("+audience = ?" if is_narrow else "audience = ?")
+        parameters.extend(wanted.audiences)
     return " AND ".join(conditions), parameters
 
 
@@ -264,6 +292,17 @@ def _name_log(database: Database) -> str:
     name = secrets.token_hex(4)
     database.set_up("INSERT INTO log (name) VALUES (?)", (name,))
     return name
+
+
+def _add_audience(database: Database) -> None:
+    """Bring a file from before there were callers up to date: what everybody may read, they still may."""
+    if any(column == "audience" for _, column, *_ in database.read("PRAGMA table_info(events)")):
+        return
+    public = [name for name, kind in EVENTS.items() if kind.public]
+    database.set_up("BEGIN IMMEDIATE")
+    database.set_up(f"ALTER TABLE events ADD COLUMN audience TEXT NOT NULL DEFAULT '{OPERATORS}'")
+    database.set_up(f"UPDATE events SET audience = '' WHERE type IN ({', '.join('?' * len(public))})", public)
+    database.set_up("COMMIT")
 
 
 def _first[T](rows: list[tuple[T]]) -> T | None:

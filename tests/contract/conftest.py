@@ -26,6 +26,7 @@ pytest.register_assert_rewrite(
             "event_store_commit",
             "settlement",
             "projection_store",
+            "key_ring",
         )
     )
 )

@@ -8,9 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidError, MissingError
-from shared.events.envelope import Event
+from shared.events.envelope import EVERYBODY, OPERATORS, Event
 from shared.store.port import EventStore, Filter
-from tests.builders import CLOSE, DAY, HOUR, SECOND, a_bar, a_headline, a_portfolio, a_trade_request, market_data
+from tests.builders import (
+    CLOSE,
+    DAY,
+    HOUR,
+    SECOND,
+    a_bar,
+    a_headline,
+    a_portfolio,
+    a_trade_request,
+    altered,
+    market_data,
+)
 from tests.contract.event_store_bench import ALL, EventStoreBench, bodies, read_all
 from tests.contract.orderings import ORDERINGS
 
@@ -24,6 +35,8 @@ EVENTS: tuple[Event, ...] = (
     a_trade_request(id="t2", run="replay-1"),
     market_data(),
     market_data(id="m2", run="replay-1"),
+    altered(a_portfolio("main"), id="p-alice", owner="alice"),
+    altered(a_trade_request(), id="t-bob", stream="market-0", owner="bob"),
 )
 FILTERS = st.builds(
     Filter,
@@ -31,6 +44,7 @@ FILTERS = st.builds(
     stream=st.sampled_from(["", "portfolio-main", "market-0", "nowhere"]),
     correlation=st.sampled_from(["", "t1", EVENTS[0].id]),
     run=st.sampled_from(["", "replay-1", "replay-2"]),
+    audiences=st.sampled_from([(), (EVERYBODY,), (EVERYBODY, "alice"), (EVERYBODY, "carol"), ("bob",), (OPERATORS,)]),
 )
 
 
@@ -151,6 +165,16 @@ class Log(EventStoreBench):
             found = await read_all(store, wanted, limit=limit)
             assert self.in_order(found) == self.in_order([e.json_bytes for e in events if _is_in(wanted, e)])
 
+    async def test_pages_when_they_are_for_a_caller_fill_up_in_the_order_of_the_log(self, store: EventStore) -> None:
+        hers = [altered(a_trade_request(id=f"t{n}"), owner="alice", stream="market-0") for n in range(9)]
+        others = [altered(a_trade_request(id=f"o{n}"), owner="bob", stream="market-0") for n in range(9)]
+        public = [market_data(id=f"m{n}") for n in range(9)]
+        mixed = [event for three in zip(hers, others, public, strict=True) for event in three]
+        await store.append(mixed)
+        wanted = [event.json_bytes for event in mixed if event.owner != "bob"]
+        for limit in (1, 4, 100):
+            assert await read_all(store, Filter(audiences=(EVERYBODY, "alice")), limit=limit) == wanted
+
     @pytest.mark.parametrize("cursor", MALFORMED)
     async def test_cursor_when_malformed_is_refused(self, store: EventStore, cursor: str) -> None:
         with pytest.raises(InvalidError, match="after"):
@@ -259,4 +283,5 @@ def _is_in(wanted: Filter, event: Event) -> bool:
         and event.type in (wanted.types or (event.type,))
         and event.stream == (wanted.stream or event.stream)
         and event.correlationid == (wanted.correlation or event.correlationid)
+        and event.audience in (wanted.audiences or (event.audience,))
     )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from tests.e2e.guarded import GUARDED_SETTINGS, Guarded
 from tests.e2e.process import DeskProcess
 
 pytest.register_assert_rewrite("tests.e2e.refusal", "tests.e2e.event_source")
@@ -34,6 +35,17 @@ def api(desk: DeskProcess) -> Iterator[httpx.Client]:
     """Give a client of the desk."""
     with desk.client() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """Give a desk that asks for keys, and callers of it, when it has read its history."""
+    folder = tmp_path_factory.mktemp("guarded")
+    desk = DeskProcess(folder, FINAGENT_AUTH="key", FINAGENT_REQUESTS_PER_SECOND="100000", **GUARDED_SETTINGS)
+    callers = Guarded(desk, folder)
+    with desk, _watched(desk), callers.client("operator") as client:
+        _wait_for_history(client)
+        yield callers
 
 
 @contextmanager

@@ -24,8 +24,15 @@ _OPTIONS = (
 )
 
 
-def fuzz(desk: DeskProcess, examples: int, folder: Path, seed: int = SEED) -> tuple[int, str]:
+def fuzz(
+    desk: DeskProcess, examples: int, folder: Path, seed: int = SEED, client: httpx.Client | None = None
+) -> tuple[int, str]:
     """Send each operation right and wrong requests, up to `examples` of each kind in each phase.
+
+    Parameters
+    ----------
+    client : httpx.Client, optional
+        One that shows a key, where the desk asks for it.
 
     Returns
     -------
@@ -34,11 +41,17 @@ def fuzz(desk: DeskProcess, examples: int, folder: Path, seed: int = SEED) -> tu
     str
         What schemathesis says: how many requests, the seed, and a `curl` line for each failure.
     """
-    with desk.client() as client:
+    with client or desk.client() as client:
         client.put(f"/api/portfolios/{_PORTFOLIO}", json={"cash": 1}).raise_for_status()
         file = folder / "openapi.json"
         file.write_text(json.dumps(_document(client, desk.about["symbols"])), "utf-8")
-    amount = (f"--url={desk.about['url']}", f"--max-examples={examples}", f"--seed={seed}")
+    shown = client.headers.get("authorization")
+    amount = (
+        *([f"--header=Authorization: {shown}"] if shown else []),
+        f"--url={desk.about['url']}",
+        f"--max-examples={examples}",
+        f"--seed={seed}",
+    )
     done = subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", "run", file, *amount, *_OPTIONS],
         env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.e2e.fuzz_hooks", "PYTHONPATH": str(ROOT)},

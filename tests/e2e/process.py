@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -30,14 +30,19 @@ class DeskProcess:
         Where it listens; 0 takes any free port, and another one after a restart.
     program : str
         The module that is the `finagent` command.
+    log : str
+        A file to be made for what it logs, which is shown with the test's own output otherwise.
     **settings : str
         Environment variables, for example `FINAGENT_SPEED="86400"`.
     """
 
-    def __init__(self, folder: Path, *, port: str = "0", program: str = "local.cli", **settings: str) -> None:
+    def __init__(
+        self, folder: Path, *, port: str = "0", program: str = "local.cli", log: str = "", **settings: str
+    ) -> None:
         self.folder = folder
         self._port = port
         self._program = program
+        self._log = log
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
         self.about: dict[str, Any] = {}
@@ -60,7 +65,7 @@ class DeskProcess:
     def begin(self) -> None:
         """Start it without waiting for anything."""
         self._process = launch(
-            self.folder, "run", "--port", self._port, "--json", program=self._program, **self._settings
+            self.folder, "run", "--port", self._port, "--json", program=self._program, log=self._log, **self._settings
         )
 
     def wait_until_ready(self) -> None:
@@ -135,15 +140,19 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     return {**kept, "FINAGENT_DATA": str(folder), "PYTHONPATH": str(ROOT), **settings}
 
 
-def launch(folder: Path, *arguments: str, program: str = "local.cli", **settings: str) -> "subprocess.Popen[str]":
+def launch(
+    folder: Path, *arguments: str, program: str = "local.cli", log: str = "", **settings: str
+) -> "subprocess.Popen[str]":
     """Start a `finagent` command."""
-    return subprocess.Popen(
-        [sys.executable, "-m", program, *arguments],
-        env=environment(folder, **settings),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    with Path(log).open("w") if log else nullcontext() as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", program, *arguments],
+            env=environment(folder, **settings),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        )
 
 
 def finagent(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":

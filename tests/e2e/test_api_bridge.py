@@ -11,6 +11,7 @@ import pytest
 
 from functions import api
 from local.registration import Registered, registrations
+from shared.callers.caller import LOCAL
 from shared.events.trade import Consensus, ConsensusReached, TradeRequested, Vote
 from shared.wiring import desk
 from tests.builders import a_bar, an_opinion, market_data
@@ -131,7 +132,7 @@ async def test_trade_when_a_vote_comes_after_the_consensus_shows_it_as_late(func
     headers = {"Content-Type": "application/json"}
     asked = await _ask(function, "POST", "/api/trades", json.dumps(TRADE).encode(), headers)
     trade_id = json.loads(asked.get_body())["id"]
-    request = TradeRequested.model_validate_json(await desk().queries.event(trade_id))
+    request = TradeRequested.model_validate_json(await desk().queries.event(LOCAL, trade_id))
     early = an_opinion(request, agent="market_analyst", stance=0.5)
     late = an_opinion(request, agent="risk_manager", stance=-1.0)
     consensus = ConsensusReached.caused_by(request, source="consensus", data=_closed_with(early.id, request))

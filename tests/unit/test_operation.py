@@ -1,5 +1,8 @@
 """The route class of the API's operations: what it makes of a signature."""
 
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path as FolderPath
 from typing import Annotated, Any
 
 import httpx
@@ -7,6 +10,21 @@ import pytest
 from fastapi import FastAPI, Header, Path, Query, Response
 
 from functions.api import operation, problem
+from shared.settings import Settings
+from shared.wiring import desk
+
+
+@pytest.fixture(autouse=True)
+def own_desk(tmp_path: FolderPath, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have the operations ask a desk on an empty folder who calls."""
+    for field in Settings.model_fields.values():
+        monkeypatch.delenv(str(field.alias), raising=False)
+    monkeypatch.setenv("FINAGENT_DATA", str(tmp_path))
+    desk.cache_clear()
+    yield
+    asyncio.run(desk().close())
+    desk.cache_clear()
+
 
 SEEN: list[dict[str, Any]] = []
 

@@ -48,7 +48,7 @@ class Desk:
         return [
             (
                 await self.bars.read("AAPL", moment),
-                await self.portfolios.holders("AAPL", moment),
+                await self.portfolios.holders(None, "AAPL", moment),
                 [await self.views.latest(agent, "AAPL", moment) for agent in ("market_analyst", "sentiment_tracker")],
                 await self.views.latest("risk_manager", "main", moment),
             )
@@ -213,20 +213,20 @@ async def test_portfolios_when_they_change_are_known_with_their_holders() -> Non
     first, emptied = a_portfolio(), a_portfolio(holdings={"IBM": 1.0}, time=CLOSE + DAY)
     other = a_portfolio("another", {"AAPL": 1.0, "IBM": 1.0}, time=CLOSE + HOUR)
     await desk.project(first, emptied, other)
-    assert await desk.portfolios.names() == ["another", "main"]
-    assert await desk.portfolios.get("main", CLOSE - MINUTE) is None
-    assert await desk.portfolios.get("main", CLOSE + HOUR) == first
-    assert await desk.portfolios.get("main", CLOSE + DAY) == emptied
-    assert [held.portfolio for held in await desk.portfolios.holders("AAPL", CLOSE)] == ["main"]
-    assert [held.portfolio for held in await desk.portfolios.holders("AAPL", CLOSE + HOUR)] == ["another", "main"]
-    assert [held.portfolio for held in await desk.portfolios.holders("AAPL", CLOSE + DAY)] == ["another"]
+    assert await desk.portfolios.names(None) == ["another", "main"]
+    assert await desk.portfolios.get(None, "main", CLOSE - MINUTE) is None
+    assert await desk.portfolios.get(None, "main", CLOSE + HOUR) == first
+    assert await desk.portfolios.get(None, "main", CLOSE + DAY) == emptied
+    assert [held.portfolio for held in await desk.portfolios.holders(None, "AAPL", CLOSE)] == ["main"]
+    assert [held.portfolio for held in await desk.portfolios.holders(None, "AAPL", CLOSE + HOUR)] == ["another", "main"]
+    assert [held.portfolio for held in await desk.portfolios.holders(None, "AAPL", CLOSE + DAY)] == ["another"]
 
 
 async def test_portfolio_when_it_changed_just_now_is_seen_before_the_projector_is() -> None:
     desk, changed = Desk(), a_portfolio()
     await desk.store.append([changed])
-    assert await desk.portfolios.get("main", CLOSE) == changed
-    assert await desk.portfolios.names() == []
+    assert await desk.portfolios.get(None, "main", CLOSE) == changed
+    assert await desk.portfolios.names(None) == []
 
 
 async def test_read_models_when_rebuilt_are_what_they_were() -> None:

@@ -3,6 +3,9 @@
 const METHODS = ["get", "put", "post", "patch", "delete"];
 const LONGEST_SHOWN = 100_000;
 
+/** What the desk knows the caller by; kept as long as the page is open, and nowhere else. */
+let key = "";
+
 /** Make an element. Attributes by name; `on…` are listeners; children are elements or text. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -139,6 +142,7 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function curl(reader, method, path, operation, values) {
   const parts = ["curl", quoted(location.origin + address(path, operation, values))];
+  if (operation.security?.some((way) => "key" in way)) parts.push("-H", '"Authorization: Bearer $FINAGENT_KEY"');
   if (method !== "get") parts.push("-X", method.toUpperCase());
   const content = operation.requestBody?.content?.["application/json"];
   if (content) {
@@ -171,7 +175,7 @@ async function ask(url, answer) {
   answer.replaceChildren(make("p", { class: "quiet" }, "Waiting…"));
   const begun = performance.now();
   try {
-    const response = await fetch(url);
+    const response = await fetch(url, key ? { headers: { Authorization: `Bearer ${key}` } } : {});
     const text = await response.text();
     const media = response.headers.get("content-type") ?? "";
     const head = `${response.status} ${response.statusText} · ${media} · ${Math.round(performance.now() - begun)} ms`;
@@ -235,6 +239,10 @@ function render(api) {
   document.getElementById("about").textContent = api.info.description;
   const all = Object.entries(api.paths).flatMap(([path, item]) =>
     METHODS.filter((method) => item[method]).map((method) => ({ path, method, operation: item[method] })));
+  if (api.components.securitySchemes?.key) {
+    const input = make("input", { type: "password", autocomplete: "off", oninput: () => { key = input.value.trim(); } });
+    document.querySelector(".links").after(make("label", { class: "filter" }, "Key ", input));
+  }
   const sections = api.tags.map((tag) => make(
     "section", { "aria-labelledby": `tag-${tag.name}` },
     make("h2", { id: `tag-${tag.name}` }, tag.name),

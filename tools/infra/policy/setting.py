@@ -17,6 +17,7 @@ NOT_IN_AZURE = {
     "ALPACA_DATA_URL": "the usual address",
     "ALPACA_TRADING_URL": "the usual address",
     "COSMOS_KEY": "by identity",
+    "FINAGENT_CORS": "the platform answers preflights itself",
     "FINAGENT_DATA": "the embedded desk's folder",
     "FINAGENT_SPEED": "of the recorded feed, which is not deployed",
     "FINAGENT_START": "of the recorded feed, which is not deployed",

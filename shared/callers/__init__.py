@@ -1,0 +1,1 @@
+"""Who calls: owners, what each may do, and the keys that they prove it with."""

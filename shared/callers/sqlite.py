@@ -1,0 +1,72 @@
+"""Keys in a SQLite file of their own, beside the desk's: a running host holds that one, and these change meanwhile."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from shared.callers.caller import Role
+from shared.callers.key import Key
+from shared.errors import MissingError, TransientError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS keys (
+    id TEXT PRIMARY KEY,
+    owner TEXT,
+    roles TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    created_at TEXT NOT NULL
+) WITHOUT ROWID
+"""
+_BUSY_SECONDS = 2.0
+
+
+class SqliteKeyRing:
+    """A `KeyRing` in a file, which is made at the first use and which only its user can read.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def add(self, key: Key) -> None:
+        """Keep a key."""
+        roles = ",".join(sorted(key.roles))
+        with self._open() as file:
+            file.execute(
+                "INSERT INTO keys VALUES (?, ?, ?, ?, ?)",
+                (key.id, key.owner, roles, key.digest, key.created_at.isoformat()),
+            )
+
+    async def keys(self) -> list[Key]:
+        """Give all keys, oldest first."""
+        with self._open() as file:
+            rows = file.execute("SELECT id, owner, roles, digest, created_at FROM keys ORDER BY created_at, id")
+            return [_key(*row) for row in rows]
+
+    async def revoke(self, key_id: str) -> None:
+        """Forget a key."""
+        with self._open() as file:
+            if not file.execute("DELETE FROM keys WHERE id = ?", (key_id,)).rowcount:
+                raise MissingError(f"there is no key {key_id}")
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        # Opened anew each time: it is read every few seconds at most, and may be replaced by a restored one.
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.touch(mode=0o600)
+            with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as file, file:
+                file.execute(_SCHEMA)
+                yield file
+        except (OSError, sqlite3.Error) as error:
+            raise TransientError(f"the keys in {self._path} cannot be used: {error}") from error
+
+
+def _key(key_id: str, owner: str | None, roles: str, digest: str, created_at: str) -> Key:
+    return Key(key_id, owner, frozenset(map(Role, roles.split(","))), digest, datetime.fromisoformat(created_at))

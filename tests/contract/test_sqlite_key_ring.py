@@ -1,0 +1,41 @@
+"""The key ring in a file keeps the contract, between processes, for its user alone, and without the keys."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from shared.callers.key import new_key
+from shared.callers.port import KeyRing
+from shared.callers.sqlite import SqliteKeyRing
+from shared.errors import TransientError
+from tests.contract.key_ring import BOTH, NOW, KeyRingContract
+
+
+class TestSqliteKeyRing(KeyRingContract):
+    @pytest.fixture(autouse=True)
+    def _files(self, tmp_path: Path) -> None:
+        self.files = (tmp_path / f"{number}/keys.sqlite" for number in count())
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[KeyRing]:
+        yield SqliteKeyRing(next(self.files))
+
+
+async def test_file_when_a_key_is_in_it_is_its_users_and_holds_no_key(tmp_path: Path) -> None:
+    file = tmp_path / "desk" / "keys.sqlite"
+    key, text = new_key("alice", BOTH, NOW)
+    await SqliteKeyRing(file).add(key)
+    assert file.stat().st_mode & 0o777 == 0o600
+    held = b"".join(each.read_bytes() for each in file.parent.iterdir())
+    assert key.digest.encode() in held
+    assert text.rpartition(key.id)[2].encode() not in held
+    assert await SqliteKeyRing(file).keys() == [key]
+
+
+async def test_file_when_it_is_none_says_so(tmp_path: Path) -> None:
+    (tmp_path / "keys.sqlite").write_bytes(b"no database, this" * 100)
+    with pytest.raises(TransientError, match=r"keys in .* cannot be used"):
+        await SqliteKeyRing(tmp_path / "keys.sqlite").keys()
