@@ -11,4 +11,4 @@ blueprint = func.Blueprint()
 @blueprint.timer_trigger(arg_name="timer", schedule="30 * * * * *", run_on_startup=False)
 async def sweep(timer: func.TimerRequest) -> None:
     """Sweep the log and the dead-letter queues."""
-    await desk().sweep.tick()
+    await desk().book.tick("sweep", desk().sweep.tick)

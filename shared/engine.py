@@ -10,6 +10,8 @@ from shared.bus.port import HostedBus
 from shared.bus.topology import topology
 from shared.callers.port import KeyRing
 from shared.clock import Clock, FeedClock, WallClock
+from shared.ledger.meter import Metering
+from shared.ledger.port import Ledger
 from shared.projections.port import ProjectionStore
 from shared.settings import Settings
 from shared.settlement.port import Settlement
@@ -41,6 +43,8 @@ class Engine:
     settlement: Settlement
     projections: ProjectionStore
     keys: KeyRing
+    ledger: Ledger
+    metering: Metering
     database: Database | None
     close: Callable[[], Coroutine[Any, Any, None]]
 
@@ -49,17 +53,20 @@ def embedded(settings: Settings) -> Engine:
     """Give an engine on the file that the settings name."""
     from shared.bus import sqlite as bus_module
     from shared.callers.sqlite import SqliteKeyRing
+    from shared.ledger import sqlite as ledger_module
     from shared.projections import sqlite as projections_module
     from shared.settlement.sqlite import SqliteSettlement
     from shared.store import sqlite as store_module
 
-    database = Database(settings.file, (store_module.SCHEMA, bus_module.SCHEMA, projections_module.SCHEMA))
+    metering = Metering()
+    schema = (store_module.SCHEMA, bus_module.SCHEMA, projections_module.SCHEMA, ledger_module.SCHEMA)
+    database = Database(settings.file, schema)
     store = store_module.SqliteEventStore(database, several_callers=settings.auth != "none")
     opened_at = _start(settings)
     if not settings.is_live:
         opened_at = max(opened_at, store.last_time() or opened_at)
     clock = _clock(settings, opened_at)
-    bus = bus_module.SqliteEventBus(database, topology(), clock)
+    bus = bus_module.SqliteEventBus(database, topology(), clock, charge=metering.sent)
 
     async def close() -> None:
         database.close()
@@ -72,6 +79,8 @@ def embedded(settings: Settings) -> Engine:
         settlement=SqliteSettlement(database, store, bus),
         projections=projections_module.SqliteProjectionStore(database),
         keys=SqliteKeyRing(settings.keys_file),
+        ledger=ledger_module.SqliteLedger(database),
+        metering=metering,
         database=database,
         close=close,
     )
@@ -81,14 +90,22 @@ def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
     """Give an engine on a Service Bus namespace and a Cosmos DB account, by key or by identity."""
     from shared.bus.service_bus import ServiceBusEventBus
     from shared.callers.cosmos import CosmosKeyRing
+    from shared.ledger.cosmos import CosmosLedger
     from shared.projections.cosmos import CosmosProjectionStore
     from shared.settlement.stepwise import StepwiseSettlement
     from shared.store.cosmos import CosmosEventStore
 
-    account = _account(settings, endpoint)
+    metering = Metering()
+    account = _account(settings, endpoint, metering)
     clock = _clock(settings, _start(settings))
     store = CosmosEventStore(account)
-    bus = ServiceBusEventBus(connection, topology(), clock, administration_url=settings.servicebus_administration_url)
+    bus = ServiceBusEventBus(
+        connection,
+        topology(),
+        clock,
+        administration_url=settings.servicebus_administration_url,
+        charge=metering.sent,
+    )
 
     async def close() -> None:
         await bus.close()
@@ -102,6 +119,8 @@ def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
         settlement=StepwiseSettlement(store, bus),
         projections=CosmosProjectionStore(account),
         keys=CosmosKeyRing(account),
+        ledger=CosmosLedger(account),
+        metering=metering,
         database=None,
         close=close,
     )
@@ -116,18 +135,18 @@ async def key_ring(settings: Settings) -> AsyncIterator[KeyRing]:
     if settings.cosmos_endpoint is None:
         yield SqliteKeyRing(settings.keys_file)
         return
-    account = _account(settings, settings.cosmos_endpoint)
+    account = _account(settings, settings.cosmos_endpoint, Metering())
     try:
         yield CosmosKeyRing(account)
     finally:
         await account.close()
 
 
-def _account(settings: Settings, endpoint: str) -> "CosmosAccount":
+def _account(settings: Settings, endpoint: str, metering: Metering) -> "CosmosAccount":
     from shared.store.cosmos_account import CosmosAccount
 
     key = settings.cosmos_key.get_secret_value() if settings.cosmos_key else None
-    return CosmosAccount(endpoint, key, settings.cosmos_database)
+    return CosmosAccount(endpoint, key, settings.cosmos_database, charge=metering.request_units)
 
 
 def _start(settings: Settings) -> datetime:

@@ -9,8 +9,9 @@ import asyncio
 import base64
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from time import perf_counter
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
@@ -25,6 +26,9 @@ from shared.events.catalogue import decode
 from shared.events.emit import Emit
 from shared.events.envelope import Event, derive_id
 from shared.events.step import Failure, StepFailed
+from shared.ledger.book import Book
+from shared.ledger.in_memory import InMemoryLedger
+from shared.ledger.meter import Metering
 from shared.settlement.port import Settlement
 from shared.store.port import Commit, EventStore
 
@@ -48,6 +52,8 @@ class Received:
         The event's type as the transport says it; may be empty.
     delivery_count : int
         1 at the first delivery.
+    enqueued_at : datetime or None
+        When the queue had it, or it came due: recording time, so no part of what it is.
     """
 
     message_id: str
@@ -57,6 +63,7 @@ class Received:
     topic: str = "events"
     session_id: str | None = None
     correlation_id: str = ""
+    enqueued_at: datetime | None = field(default=None, compare=False)
 
     @property
     def attempt(self) -> int:
@@ -106,13 +113,20 @@ class Runtime:
     """Handles messages for agents, and emits events for those who are no agents (the API, the timers)."""
 
     def __init__(
-        self, store: EventStore, bus: EventBus, settlement: Settlement, clock: Clock, roles: Mapping[str, Role]
+        self,
+        store: EventStore,
+        bus: EventBus,
+        settlement: Settlement,
+        clock: Clock,
+        roles: Mapping[str, Role],
+        book: Book | None = None,
     ) -> None:
         self._store = store
         self._bus = bus
         self._settlement = settlement
         self._clock = clock
         self._roles = roles
+        self._book = book or Book(InMemoryLedger(), Metering())
         self._own = {name: OwnState[BaseModel](store, name, role.state) for name, role in roles.items()}
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -128,11 +142,20 @@ class Runtime:
 
     async def fold(self, received: Received, reader: str, fold: Callable[[Event], Awaitable[None]]) -> None:
         """Let a reader that emits nothing take in a message, with the same care for what is wrong with it."""
-        await self._guard(received, reader, fold)
+        await self._guard(received, reader, lambda event: self._timed(fold(event)))
+
+    async def _timed(self, work: Awaitable[None]) -> None:
+        meter, began = self._book.metering.current, perf_counter()
+        try:
+            await work
+        finally:
+            meter.handler += perf_counter() - began
 
     async def emit(self, events: Sequence[Event]) -> list[Event]:
         """Append and publish events that no agent decided, and give those that were new."""
-        return await self._settlement.settle(None, [Emit(event) for event in events])
+        for event in events:
+            self._book.metering.story(event.id, event.type, event.correlationid, _owner(event))
+        return await self._kept(self._settlement.settle(None, [Emit(event) for event in events]))
 
     async def fail(self, received: Received, agent: str, reason: str) -> None:
         """Tell by a `step.failed` that an agent will never handle a message; doing so again changes nothing."""
@@ -143,13 +166,20 @@ class Runtime:
         await self._give_up(received, agent, reason, event)
 
     async def _guard(self, received: Received, agent: str, work: Callable[[Event], Awaitable[None]]) -> None:
-        if received.concerns not in ("", agent):
-            return
+        with self._book.message(agent, received.topic, len(received.body), received.enqueued_at) as meter:
+            meter.event, meter.type = received.event_id, received.subject
+            meter.correlation = received.correlation_id or received.event_id
+            # What is meant for another is paid for all the same.
+            if received.concerns in ("", agent):
+                await self._handle(received, agent, work)
+
+    async def _handle(self, received: Received, agent: str, work: Callable[[Event], Awaitable[None]]) -> None:
         event = None
         try:
             event = decode(received.body, received.subject or None)
+            self._book.metering.current.owner = _owner(event)
             if event.scheduled:
-                await self._store.append([event])
+                await self._kept(self._store.append([event]))
             await work(event)
         except InvalidError as error:
             await self._give_up(received, agent, str(error), event)
@@ -159,9 +189,9 @@ class Runtime:
     async def _decide(self, event: Event, role: Role) -> None:
         async with self._turn(role.name, event.stream):
             for _ in range(_CONFLICTS):
-                done = await self._store.receipt(role.name, event.stream, event.id)
+                done = await self._kept(self._store.receipt(role.name, event.stream, event.id))
                 if done is not None:
-                    await self._settlement.settle(None, done)
+                    await self._kept(self._settlement.settle(None, done))
                     return
                 try:
                     await self._settle(event, role)
@@ -172,22 +202,33 @@ class Runtime:
 
     async def _settle(self, event: Event, role: Role) -> None:
         own = self._own[role.name]
-        state, etag = await own.load(event.stream)
+        state, etag = await self._kept(own.load(event.stream))
         decision = await self._ask(event, role, state)
         body = own.dump(event.stream, decision.state)
-        await self._settlement.settle(
-            Commit(role.name, event.stream, event.id, body, etag, decision.emits), decision.emits
-        )
+        commit = Commit(role.name, event.stream, event.id, body, etag, decision.emits)
+        await self._kept(self._settlement.settle(commit, decision.emits))
 
     async def _ask(self, event: Event, role: Role, state: BaseModel) -> Decision[Any]:
         handler = role.handlers.get(type(event))
         if handler is None:
             raise InvalidError(f"{role.name} does not handle {event.type}")
+        meter = self._book.metering.current
+        began, modelled = perf_counter(), meter.model
         try:
             return await handler(event, state, role.deps)
         except MissingError as error:
             logger.info("no conclusion: %s", error, extra=_context(event, role.name))
             return Decision()
+        finally:
+            meter.handler += max(0.0, perf_counter() - began - (meter.model - modelled))
+
+    async def _kept[T](self, work: Awaitable[T]) -> T:
+        """Wait for what is asked of store and bus, and charge the time."""
+        began = perf_counter()
+        try:
+            return await work
+        finally:
+            self._book.metering.current.store += perf_counter() - began
 
     def _turn(self, agent: str, stream: str) -> asyncio.Lock:
         # Two handlers of one agent in one stream would only conflict at the commit and run again.
@@ -243,6 +284,10 @@ def _as_text(body: bytes) -> tuple[str, Literal["utf-8", "base64"]]:
         return body.decode(), "utf-8"
     except UnicodeDecodeError:
         return base64.b64encode(body).decode(), "base64"
+
+
+def _owner(event: Event) -> str:
+    return event.owner or ""
 
 
 def _context(event: Event, agent: str) -> dict[str, str]:

@@ -103,6 +103,9 @@ class Settings(BaseModel):
         alias="FINAGENT_CORS",
         description="Origins whose pages may call, separated by commas, for example `https://desk.example`.",
     )
+    prices: Path | None = Field(
+        None, alias="FINAGENT_PRICES", description="A file of prices instead of `shared/prices.json`."
+    )
     alpaca_api_key: SecretStr | None = Field(
         None,
         alias="ALPACA_API_KEY",

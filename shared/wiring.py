@@ -23,10 +23,12 @@ from shared.callers.platform import ON_A_MACHINE, Platform
 from shared.callers.port import KeyRing
 from shared.chain.port import ChainSource
 from shared.clock import Clock
+from shared.costs import PriceTable
 from shared.engine import azure, embedded
 from shared.errors import InvalidError
 from shared.grading import Grading
 from shared.ingest import Ingest
+from shared.ledger.book import Book
 from shared.market.port import MarketSource
 from shared.projections.bar import BarHistory
 from shared.projections.portfolio import Portfolios
@@ -70,6 +72,8 @@ class Desk:
     queries: Queries
     authority: Authority | None
     buckets: Buckets
+    book: Book
+    prices: PriceTable
     database: Database | None
     close: Callable[[], Coroutine[Any, Any, None]] = field(repr=False)
 
@@ -89,7 +93,8 @@ def desk() -> Desk:
 def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     """Put together a desk: in Azure where the settings name a namespace and an account there, else on one file."""
     _check_authority(settings, platform)
-    source = _source(settings)  # before anything is opened: it may refuse the settings
+    # Before anything is opened: these may refuse the settings.
+    source, prices = _source(settings), PriceTable.load(settings.prices)
     connection, endpoint = settings.servicebus_connection, settings.cosmos_endpoint
     engine = azure(settings, connection, endpoint) if connection and endpoint else embedded(settings)
     store, bus, clock, projections = engine.store, engine.bus, engine.clock, engine.projections
@@ -106,7 +111,8 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         CONSENSUS: step_deps,
     }
     roles = {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}
-    runtime = Runtime(store, bus, engine.settlement, clock, roles)
+    book = Book(engine.ledger, engine.metering, lock_seconds=topology().lock_seconds)
+    runtime = Runtime(store, bus, engine.settlement, clock, roles, book)
     ingest = Ingest(
         source=source,
         clock=clock,
@@ -118,6 +124,11 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         opened_at=engine.opened_at,
         lookback=timedelta(days=settings.lookback_days),
     )
+
+    async def close() -> None:
+        await book.close()
+        await engine.close()
+
     feed = "alpaca" if settings.is_live else "recorded"
     queries = Queries(store, bus, clock, bars, portfolios, views, ingest, topology(), step_deps, feed)
     return Desk(
@@ -135,8 +146,10 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         queries=queries,
         authority=_authority(settings, engine.keys),
         buckets=Buckets(settings.requests_per_second, max(1.0, 2 * settings.requests_per_second)),
+        book=book,
+        prices=prices,
         database=engine.database,
-        close=engine.close,
+        close=close,
     )
 
 

@@ -26,6 +26,7 @@ ROLES: Mapping[tuple[str, str], Role | None] = {
     ("GET", "/api/events/{event_id}"): Role.READER,
     ("POST", "/api/trades"): Role.TRADER,
     ("GET", "/api/trades/{trade_id}"): Role.READER,
+    ("GET", "/api/trades/{trade_id}/latency"): Role.READER,
     ("POST", "/api/options"): Role.TRADER,
     ("GET", "/api/options/{request_id}"): Role.READER,
     ("GET", "/api/portfolios"): Role.READER,
@@ -39,6 +40,7 @@ ROLES: Mapping[tuple[str, str], Role | None] = {
     ("GET", "/api/topology"): Role.READER,
     ("GET", "/api/schemas"): Role.READER,
     ("GET", "/api/schemas/{event_type}"): Role.READER,
+    ("GET", "/api/costs"): Role.READER,
     ("GET", "/api/dead-letters"): Role.OPERATOR,
     ("POST", "/api/dead-letters/{id}/redrive"): Role.OPERATOR,
     ("GET", "/api/health"): None,  # who is not known hears only whether it is ready

@@ -8,12 +8,14 @@ from fastapi.responses import RedirectResponse
 
 from functions.api import (
     bars,
+    costs,
     dead_letters,
     desk,
     document,
     documentation,
     events,
     forecasts,
+    latency,
     news,
     options,
     portfolios,
@@ -21,6 +23,7 @@ from functions.api import (
     trades,
 )
 from functions.api.gate import HEADERS, Gate
+from functions.api.measured import Measured
 
 MAX_BODY_BYTES = 1_000_000
 
@@ -38,7 +41,7 @@ async def answer(request: func.HttpRequest, context: func.Context) -> func.HttpR
 @cache
 def _bridge() -> func.AsgiMiddleware:
     """Give the bridge between the platform's requests and the app, built at the first request."""
-    return func.AsgiMiddleware(Gate(application(), MAX_BODY_BYTES))
+    return func.AsgiMiddleware(Gate(Measured(application()), MAX_BODY_BYTES))
 
 
 def application() -> FastAPI:
@@ -55,7 +58,7 @@ def application() -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # the platform has its own
     )
     problem.install(app)
-    for module in (events, trades, options, portfolios, news, bars, forecasts, dead_letters, desk):
+    for module in (events, trades, options, portfolios, news, bars, forecasts, dead_letters, costs, latency, desk):
         app.router.routes.extend(module.router.routes)  # including would match each request twice
     app.include_router(documentation.router)
     app.openapi = document.completing(app.openapi)  # type: ignore[method-assign]

@@ -9,12 +9,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from shared.bus.port import DeadLetter, Delivery, Message, next_attempt
 from shared.bus.queue import Entry, SubscriptionQueue
 from shared.bus.topology import Topology
-from shared.clock import Clock
+from shared.clock import Clock, wall_seconds, wall_seconds_until
 from shared.errors import MissingError
 
 LONGEST_WAIT_SECONDS = 1.0
@@ -32,12 +32,21 @@ class InMemoryEventBus:
         The desk clock, for scheduled messages.
     monotonic : callable
         Wall seconds, for locks and the duplicate-detection window.
+    wall_seconds : callable
+        Seconds since 1970, for the time at which a message is enqueued, which is recording time.
     """
 
-    def __init__(self, topology: Topology, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall_seconds: Callable[[], float] = wall_seconds,
+    ) -> None:
         self._topology = topology
         self._clock = clock
         self._monotonic = monotonic
+        self._wall_seconds = wall_seconds
         self._sequence = 0
         self._seen: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._dead: dict[tuple[str, int], DeadLetter] = {}
@@ -56,9 +65,8 @@ class InMemoryEventBus:
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Hand the messages over to every subscription that wants them."""
-        now = self._clock.now()
         for message in messages:
-            self._route(message, now)
+            self._route(message)
 
     async def receive(self, subscription: str, most_sessions: int | None = None) -> Delivery:
         """Wait for the next message and lock it."""
@@ -127,12 +135,19 @@ class InMemoryEventBus:
     def _write_off(self, sequence: int, subscription: str) -> None:
         """Let go of what is kept elsewhere of a message that a subscription is done with."""
 
-    def _route(self, message: Message, now: datetime) -> list[Entry]:
+    def _enqueued_at(self, message: Message) -> datetime:
+        """Give the recording time at which a message is enqueued: now, or when it comes due."""
+        due = message.deliver_at
+        wait = 0.0 if due is None else max(0.0, wall_seconds_until(self._clock, due))
+        return datetime.fromtimestamp(self._wall_seconds() + wait, UTC)
+
+    def _route(self, message: Message) -> list[Entry]:
         wanting = self._topology.wanting(message.topic, message.subject)
         if not wanting or self._is_duplicate(message):
             return []
         self._sequence += 1
-        return [self._enqueue(name, Entry(self._sequence, message, now)) for name in wanting]
+        enqueued_at = self._enqueued_at(message)
+        return [self._enqueue(name, Entry(self._sequence, message, enqueued_at)) for name in wanting]
 
     def _enqueue(self, name: str, entry: Entry) -> Entry:
         self._queues[name].put(entry)

@@ -15,7 +15,7 @@ from shared.bus.service_bus_client import Namespace
 from shared.bus.service_bus_dead_letter import DeadLetterQueue, received, topic_sequence
 from shared.bus.service_bus_error import ours
 from shared.bus.service_bus_inbox import Inbox, Parcel, PlainInbox, SessionInbox
-from shared.bus.service_bus_sender import TopicSender
+from shared.bus.service_bus_sender import Charge, TopicSender
 from shared.bus.topology import Topology
 from shared.clock import Clock, wall_seconds, wall_seconds_until
 from shared.errors import InvalidError, MissingError, TransientError
@@ -45,6 +45,8 @@ class ServiceBusEventBus:
         The identity; by default whatever `DefaultAzureCredential` finds, on Azure the managed identity.
     wall_seconds : callable
         Seconds since 1970 as the service counts them.
+    charge : callable
+        Told the size in bytes of each message that is sent.
 
     Notes
     -----
@@ -62,6 +64,7 @@ class ServiceBusEventBus:
         administration_url: str | None = None,
         credential: "AsyncTokenCredential | None" = None,
         wall_seconds: Callable[[], float] = wall_seconds,
+        charge: Charge = lambda size_bytes: None,
     ) -> None:
         self._topology = topology
         self._clock = clock
@@ -75,7 +78,7 @@ class ServiceBusEventBus:
         for topic in topology.topics:
             sessions = topic.requires_session
             self._senders[topic.name] = TopicSender(
-                self._namespace, topic.name, sessions=sessions, broker_time=self._broker_time
+                self._namespace, topic.name, sessions=sessions, broker_time=self._broker_time, charge=charge
             )
             for subscription in topic.subscriptions:
                 name = f"{topic.name}/{subscription.name}"

@@ -19,6 +19,8 @@ ENVELOPE_BYTES = 1_024
 """What a batch has beside what the SDK counts: it repeats the ids of its first message. Without room for it the service
 would refuse a batch that the SDK calls full, and all messages in it."""
 
+type Charge = Callable[[int], None]
+"""Told the size in bytes of each message that was sent."""
 type BrokerTime = Callable[[datetime], datetime]
 """Gives the wall time of a desk time."""
 
@@ -32,13 +34,18 @@ class TopicSender:
         Whether the topic wants a session id.
     broker_time : callable
         Gives the wall time of a desk time, for scheduled messages.
+    charge : callable
+        Told of each message, in the context of the caller of `send`; one that may not have been sent is counted too.
     """
 
-    def __init__(self, namespace: Namespace, topic: str, *, sessions: bool, broker_time: BrokerTime) -> None:
+    def __init__(
+        self, namespace: Namespace, topic: str, *, sessions: bool, broker_time: BrokerTime, charge: Charge
+    ) -> None:
         self._namespace = namespace
         self._topic = topic
         self._sessions = sessions
         self._broker_time = broker_time
+        self._charge = charge
         self._lock = asyncio.Lock()
         self._sender: ServiceBusSender | None = None
 
@@ -81,6 +88,7 @@ class TopicSender:
         room = (await sender.create_message_batch()).max_size_in_bytes - ENVELOPE_BYTES
         batch = await sender.create_message_batch(room)
         for message in messages:
+            self._charge(len(message.body))
             if _added(batch, outgoing := self._outgoing(message)):
                 continue
             if len(batch):

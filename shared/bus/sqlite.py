@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 
 from shared.bus.in_memory import InMemoryEventBus
 from shared.bus.port import DeadLetter, Delivery, Message
@@ -64,7 +63,9 @@ class SqliteEventBus(InMemoryEventBus):
     database : Database
         Opened with this module's `SCHEMA`.
     wall_seconds : callable
-        Seconds since the epoch, for the duplicate-detection window, which must outlive a restart.
+        Seconds since the epoch, for the duplicate-detection window, which must outlive a restart, and recording times.
+    charge : callable
+        Told the size in bytes of each message that Service Bus would be sent.
     """
 
     def __init__(
@@ -74,10 +75,11 @@ class SqliteEventBus(InMemoryEventBus):
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
         wall_seconds: Callable[[], float] = wall_seconds,
+        charge: Callable[[int], None] = lambda size_bytes: None,
     ) -> None:
-        super().__init__(topology, clock, monotonic)
+        super().__init__(topology, clock, monotonic, wall_seconds)
         self._database = database
-        self._wall_seconds = wall_seconds
+        self._charge = charge
         self._outstanding: dict[int, int] = {}
         self._counts: dict[tuple[int, str], int] = {}
         self._completed: list[tuple[int, str]] = []
@@ -90,12 +92,19 @@ class SqliteEventBus(InMemoryEventBus):
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Write the messages down, then hand them over."""
-        await self._database.write(lambda connection: self.publish_in(connection, messages), then=self.hand_over)
+        routed = await self._database.write(
+            lambda connection: self.publish_in(connection, messages), then=self.hand_over
+        )
+        self.charge(routed)
 
     def publish_in(self, connection: sqlite3.Connection, messages: Sequence[Message]) -> list[tuple[str, Entry]]:
         """Write the messages in a transaction of the caller's; `hand_over` what it gives after the commit."""
-        now = self._clock.now()
-        return [pair for message in messages for pair in self._write_message(connection, message, now)]
+        return [pair for message in messages for pair in self._write_message(connection, message)]
+
+    def charge(self, routed: list[tuple[str, Entry]]) -> None:
+        """Charge what was published to whoever asked for it: within a transaction that cannot be told."""
+        for size_bytes in {entry.sequence: len(entry.message.body) for _, entry in routed}.values():
+            self._charge(size_bytes)
 
     def hand_over(self, routed: list[tuple[str, Entry]]) -> None:
         """Show receivers what was committed."""
@@ -157,22 +166,21 @@ class SqliteEventBus(InMemoryEventBus):
     def _count(self, entry: Entry) -> None:
         self._outstanding[entry.sequence] = self._outstanding.get(entry.sequence, 0) + 1
 
-    def _write_message(
-        self, connection: sqlite3.Connection, message: Message, now: datetime
-    ) -> list[tuple[str, Entry]]:
+    def _write_message(self, connection: sqlite3.Connection, message: Message) -> list[tuple[str, Entry]]:
         wanting = self._topology.wanting(message.topic, message.subject)
         if not wanting or self._was_seen(connection, message):
             return []
+        enqueued_at = self._enqueued_at(message)
         sequence = connection.execute(
             "INSERT INTO messages (topic, message_id, subject, session_id, correlation_id, body, deliver_at,"
             " enqueued_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*_columns(message), to_microseconds(now)),
+            (*_columns(message), to_microseconds(enqueued_at)),
         ).lastrowid
         assert sequence is not None
         connection.executemany(
             "INSERT INTO deliveries (sequence, subscription) VALUES (?, ?)", [(sequence, name) for name in wanting]
         )
-        return [(name, Entry(sequence, message, now)) for name in wanting]
+        return [(name, Entry(sequence, message, enqueued_at)) for name in wanting]
 
     def _was_seen(self, connection: sqlite3.Connection, message: Message) -> bool:
         now, window = self._wall_seconds(), self._topology.duplicate_detection_seconds

@@ -25,9 +25,10 @@ class SqliteSettlement:
 
     async def settle(self, commit: Commit | None, outputs: Sequence[Emit]) -> list[Event]:
         """Make a decision durable and its outputs known."""
-        fresh, _ = await self._database.write(
+        fresh, routed = await self._database.write(
             lambda connection: self._settle_in(connection, commit, outputs), then=self._announce
         )
+        self._bus.charge(routed)
         return fresh
 
     def _settle_in(self, connection: sqlite3.Connection, commit: Commit | None, outputs: Sequence[Emit]) -> _Settled:

@@ -15,7 +15,7 @@ from azure.cosmos.aio import CosmosClient
 from azure.cosmos.exceptions import CosmosResourceExistsError
 
 FILE = Path(__file__).parents[2] / "infra" / "containers.json"
-EVENTS, STATE, PROJECTIONS = "events", "state", "projections"
+EVENTS, STATE, PROJECTIONS, LEDGER = "events", "state", "projections", "ledger"
 
 
 def containers() -> Iterator[dict[str, Any]]:

@@ -1,20 +1,22 @@
-"""What is billed in Azure for a trade and for bars: request units, operations and executions, on the stand-ins.
+"""What is billed in Azure for a trade and for bars, and its price: read from the desk's own ledger, on the stand-ins.
 
-Operations and executions are counted as they happen. Request units are the Cosmos stand-in's rough model: good for
-comparing designs, not for an invoice.
+Operations, executions and instance time are counted as they happen. Request units are the Cosmos stand-in's rough
+model: good for comparing designs, not for an invoice.
 """
 
 import asyncio
 import os
 import signal
-from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+
+from pydantic_core import from_json
 
 from local.host import Host
 from shared.bus.topology import topology
-from shared.store.cosmos import CosmosEventStore
+from shared.clock import wall_seconds
+from shared.costs import PriceTable
+from shared.ledger.port import NOTHING, Grouping, Span, Sum, Usage
 from shared.store.cosmos_container import create_containers
 from shared.store.port import Filter
 from shared.wiring import Desk
@@ -25,13 +27,19 @@ from tests.standins.cosmos.server import KEY, CosmosStandIn
 from tests.standins.service_bus.server import ServiceBusStandIn
 
 TRADES = 20
+ALONE = 5
 BARS_OF_AN_EVENT = 4
 PATIENCE_SECONDS = 120
-QUIET_SECONDS = 1.0
+QUIET_SECONDS = 1.5
+DAY_US = 86_400_000_000
+COLUMNS = ("a trade alone", f"a trade of {TRADES} at once", f"an event of {BARS_OF_AN_EVENT} bars", "a million bars")
+
+type Counted = tuple[Usage, float]
+"""What was used, and by how many."""
 
 
 def run(folder: Path) -> list[Table]:
-    """Count what a history and `TRADES` trades take on a desk in Azure."""
+    """Count what a history and some trades take on a desk in Azure."""
     return asyncio.run(_run(folder))
 
 
@@ -47,82 +55,107 @@ async def _run(folder: Path) -> list[Table]:
             "COSMOS_KEY": KEY,
         }
         host, ready = Host(0), asyncio.Event()
-        bill = _billed(host.desk)
         running = asyncio.create_task(host.run(ready.set))
         await asyncio.wait([running, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
-        bars = await _bars(host.desk, bill)
-        trades = await _trades(host.desk, bill)
+        tables = await _measured(host.desk)
         os.kill(os.getpid(), signal.SIGTERM)
         await running
-    return [_table(bars, trades)]
+    return tables
 
 
-def _billed(desk: Desk) -> Counter[str]:
-    """Count from now on what this desk asks of the services."""
-    bill = Counter[str]()
-    assert isinstance(desk.store, CosmosEventStore)
-    desk.store._account._charge = lambda _operation, units: bill.update({"RU": units})
-    for name, counted in (("publish", "messages sent"), ("receive", "messages received"), ("complete", "settled")):
-        setattr(desk.bus, name, _counting(getattr(desk.bus, name), bill, counted))
-    return bill
-
-
-def _counting(
-    call: Callable[..., Coroutine[Any, Any, Any]], bill: Counter[str], name: str
-) -> Callable[..., Coroutine[Any, Any, Any]]:
-    async def counted(*arguments: Any, **options: Any) -> Any:
-        given = await call(*arguments, **options)
-        bill[name] += len(arguments[0]) if name == "messages sent" else 1
-        return given
-
-    return counted
-
-
-async def _bars(desk: Desk, bill: Counter[str]) -> Counter[str]:
-    """Give what an event of bars took: history is read when the desk opens, a little news with it."""
-    await _quiet(bill)
-    events = len((await desk.store.page(Filter(types=("market.data.received",)), "", 10_000)).events)
-    if not events:
-        raise BenchError("no bars were read")
-    return _shared(bill, events)
-
-
-async def _trades(desk: Desk, bill: Counter[str]) -> Counter[str]:
+async def _measured(desk: Desk) -> list[Table]:
+    bars, count = await _bars(desk)
     await desk.runtime.emit([a_holding(desk.clock.now())])
-    await _quiet(bill)
-    bill.clear()
-    for number in range(TRADES):
-        await desk.runtime.emit([a_request(f"bill-{number}", a_trade(number), desk.clock.now())])
-    await _quiet(bill)
-    spent = _shared(bill, TRADES)
-    decided = len((await desk.store.page(Filter(types=("consensus.reached",)), "", 1_000)).events)
-    if decided != TRADES:
-        raise BenchError(f"{decided} of {TRADES} trades were decided")
-    return spent
+    await _quiet(desk)
+    alone = NOTHING
+    for number in range(ALONE):
+        alone = alone.plus(await _trades(desk, [f"alone-{number}"]))
+    together = await _trades(desk, [f"together-{number}" for number in range(TRADES)])
+    counted = [(alone, ALONE), (together, TRADES), (bars, count), (bars, count * BARS_OF_AN_EVENT / 1e6)]
+    entries = ALONE + TRADES
+    return [_uses(desk.prices, counted), _prices(desk.prices, counted, await _used(desk, "agent", {"desk"}), entries)]
 
 
-def _shared(bill: Counter[str], parts: int) -> Counter[str]:
-    return Counter({name: count / parts for name, count in bill.items()})
+async def _bars(desk: Desk) -> Counted:
+    """Give what the events of the history took that is read when the desk opens, and how many they are."""
+    await _quiet(desk)
+    page = await desk.store.page(Filter(types=("market.data.received",)), "", 10_000)
+    if not page.events:
+        raise BenchError("no bars were read")
+    # A tick's time is the timer's; what it read, appended and sent is the bars'.
+    read = (await _used(desk, "agent", {"ingest_market"}))._replace(executions=0, billed_us=0)
+    stories = {str(from_json(body)["id"]) for body in page.events}
+    return (await _used(desk, "trade", stories)).plus(read), len(stories)
 
 
-async def _quiet(bill: Counter[str]) -> None:
+async def _trades(desk: Desk, names: Sequence[str]) -> Usage:
+    """Ask for trades at once, and give what they took."""
+    before = await _decided(desk)
+    for number, name in enumerate(names):
+        with desk.book.execution("api", "POST /api/trades"):
+            await desk.runtime.emit([a_request(name, a_trade(number), desk.clock.now())])
+    await _quiet(desk)
+    if (decided := await _decided(desk) - before) != len(names):
+        raise BenchError(f"{decided} of {len(names)} trades were decided")
+    return await _used(desk, "trade", set(names))
+
+
+async def _decided(desk: Desk) -> int:
+    return len((await desk.store.page(Filter(types=("consensus.reached",)), "", 1_000)).events)
+
+
+async def _used(desk: Desk, by: Grouping, keys: Collection[str]) -> Usage:
+    await desk.book.flush()
+    now, used = int(wall_seconds() * 1e6), NOTHING
+    for part in await desk.book.ledger.sums(by, Span(now - DAY_US, now + DAY_US)):
+        used = used.plus(part.usage) if part.key in keys else used
+    return used
+
+
+async def _quiet(desk: Desk) -> None:
     """Wait until nothing is received any more."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         before = -1
-        while before != bill["settled"]:
-            before = bill["settled"]
+        while before != (now := sum(part.usage.settled for part in desk.book.total())):
+            before = now
             await asyncio.sleep(QUIET_SECONDS)
 
 
-def _table(bars: Counter[str], trades: Counter[str]) -> Table:
-    names = ("RU", "messages sent", "messages received", "settled")
-    million = 1_000_000 / BARS_OF_AN_EVENT
-    rows = [(name, float(trades[name]), float(bars[name]), million * bars[name]) for name in names]
-    rows.append(("executions", *rows[2][1:]))
+def _uses(prices: PriceTable, counted: Sequence[Counted]) -> Table:
+    def row(unit: str, *values: float) -> tuple[str, *tuple[float, ...]]:
+        return unit, *(value / by for value, (_, by) in zip(values, counted, strict=True))
+
+    uses = [used for used, _ in counted]
+    rows = [
+        row("RU", *(used.milli_units / 1_000 for used in uses)),
+        row("messages sent", *(used.sent for used in uses)),
+        row("messages received", *(used.received for used in uses)),
+        row("settled", *(used.settled for used in uses)),
+        row("executions", *(used.executions for used in uses)),
+        row("GB-s", *(prices.gb_seconds(used) for used in uses)),
+    ]
     return Table(
         "What is billed in Azure",
-        ("unit", "a trade", f"an event of {BARS_OF_AN_EVENT} bars", f"a million bars, {BARS_OF_AN_EVENT} an event"),
+        ("unit", *COLUMNS),
         rows,
-        f"{TRADES} trades; a history of bars with its news, whose reading once is in it. Deadlines, timers, polls and"
-        " the wait of receivers for messages are not in it; each execution is one message.",
+        f"{ALONE} trades one by one, {TRADES} at once, and the bars of a history in one go: GB-s are of a busy desk but"
+        " for the trade alone. Deadlines, timers, polls and the wait of receivers for messages are not in it.",
+    )
+
+
+def _prices(prices: PriceTable, counted: Sequence[Counted], desk: Usage, trades: int) -> Table:
+    scale = (1_000, 1_000, 1_000, 1)
+    names = [f"1,000 times {name}" for name in COLUMNS[:3]] + [COLUMNS[3]]
+    rows: list[tuple[str | float, ...]] = []
+    for name, times, (used, by) in zip(names, scale, counted, strict=True):
+        cost = prices.price([Sum("", "", used)])
+        parts = (cost.cosmos or 0.0, cost.service_bus, cost.functions, cost.total)
+        rows.append((name, *(part * times / by for part in parts)))
+    return Table(
+        f"What that costs, {prices.currency}",
+        ("what", "Cosmos DB", "Service Bus", "Functions", "all"),
+        rows,
+        f"{prices.name}, seen {prices.oldest} or later; at the first paid step, without free grants and base charges."
+        f" The ledger itself and what no execution caused took {desk.milli_units / 1_000:,.0f} RU in the whole run of"
+        f" {trades} trades.",
     )

@@ -71,6 +71,8 @@ ROUTES = (
     Route("GET", "/api/events/{event_id}", 5),
     Route("GET", "/api/stream", 5, "?limit=50"),
     Route("GET", "/api/trades/{trade_id}", 5),
+    Route("GET", "/api/trades/{trade_id}/latency", 2),
+    Route("GET", "/api/costs", 1),
     Route("GET", "/api/portfolios", 5),
     Route("GET", "/api/portfolios/{name}", 5),
     Route("GET", "/api/bars/{symbol}", 5),

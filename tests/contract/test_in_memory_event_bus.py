@@ -14,4 +14,4 @@ from tests.contract.event_bus_keeping import Keeping
 class TestInMemoryEventBus(EventBusContract, Keeping):
     @asynccontextmanager
     async def opened(self, topology: Topology, clock: Clock, seconds: Callable[[], float]) -> AsyncIterator[Bus]:
-        yield InMemoryEventBus(topology, clock, seconds)
+        yield InMemoryEventBus(topology, clock, seconds, seconds)

@@ -102,7 +102,8 @@ async def test_message_when_reopened_is_as_it_was_published(tmp_path: Path) -> N
     times.pass_desk_time(MINUTE)
     async with opened(tmp_path, times) as (bus, _):
         delivery = await take(bus, ANALYST)
-        assert (delivery.message, delivery.enqueued_at) == (sent, CLOSE)
+        due = times.seconds() + MINUTE.total_seconds()
+        assert (delivery.message, delivery.enqueued_at.timestamp()) == (sent, due)
 
 
 async def test_sequence_when_reopened_goes_on_after_the_last(tmp_path: Path) -> None:
@@ -397,3 +398,12 @@ async def _give_up(bus: InMemoryEventBus, times: Times, lapse_seconds: float = 0
             times.pass_seconds(lapse_seconds)
         else:
             await bus.abandon(delivery, "boom")
+
+
+async def test_publish_when_messages_are_wanted_and_new_charges_each_once(tmp_path: Path) -> None:
+    charged: list[int] = []
+    database = Database(tmp_path / "desk.db", (SCHEMA,))
+    bus = SqliteEventBus(database, TOPOLOGY, Times().desk, charge=charged.append)
+    await bus.publish([a_message("a", body=b"four"), a_message("a", body=b"four"), a_message("b", subject="unwanted")])
+    database.close()
+    assert charged == [4]

@@ -106,6 +106,7 @@ def test_route_when_it_is_asked_for_anothers_answers_as_if_there_were_nothing(
     asked = {
         "/api/events/{event_id}": [f"/api/events/{event}" for event in hers.events],
         "/api/trades/{trade_id}": [f"/api/trades/{hers.trade}", f"/api/trades/{hers.assessed}"],
+        "/api/trades/{trade_id}/latency": [f"/api/trades/{hers.trade}/latency"],
         "/api/options/{request_id}": [f"/api/options/{hers.options}", f"/api/options/{hers.trade}"],
         "/api/portfolios/{name}": [f"/api/portfolios/{SECRET_NAME}", f"/api/portfolios/alice:{SECRET_NAME}"],
         "/api/agents/{name}/views/{subject}": [
@@ -119,8 +120,8 @@ def test_route_when_it_is_asked_for_anothers_answers_as_if_there_were_nothing(
     with guarded.client(caller) as api:
         for address in (address for addresses in asked.values() for address in addresses):
             given = api.get(address)
-            name = address.rpartition("/")[2]
-            missing = api.get(address.removesuffix(name) + "nothing-at-all")
+            name = address.removesuffix("/latency").rpartition("/")[2]
+            missing = api.get("nothing-at-all".join(address.rsplit(name, 1)))
             if "@" in address:
                 assert given.status_code == 422
                 continue
@@ -272,3 +273,14 @@ def test_etag_when_two_callers_share_a_browser_is_of_each(alice: httpx.Client, b
     assert second.status_code == 200
     assert "authorization" in first.headers["vary"]
     assert alice.get("/api/events", params=query, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+
+
+def test_costs_when_another_asks_leave_hers_out(alice: httpx.Client, bob: httpx.Client, hers: Hers) -> None:
+    def executions(api: httpx.Client, **asked: str) -> int:
+        costs: dict[str, Any] = api.get("/api/costs", params=asked).raise_for_status().json()
+        return int(costs["total"]["use"]["executions"])
+
+    assert executions(alice, trade=hers.trade) >= 5
+    assert executions(bob, trade=hers.trade) == 0
+    listed = [bob.get("/api/costs", params={"by": by}).raise_for_status().text for by in ("trade", "owner")]
+    assert not any(trace in text for text in listed for trace in (*hers.traces, "alice"))

@@ -112,3 +112,26 @@ async def test_desk_in_azure_when_a_host_dies_and_messages_double_is_the_embedde
         made = await events_of(api)
     assert kinds(made)["consensus.reached"] == len(TRADES)
     assert differences(made, embedded) == []
+
+
+async def test_costs_in_azure_when_trades_were_decided_are_billed_with_the_ledgers_own(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    async with running(cloud.host(tmp_path)) as api:
+        await quiet(api)
+        await hold(api)
+        (trade,) = await ask(api, range(1, 2))
+        await decided(api, [trade])
+        await quiet(api)
+        price = (await api.get("/api/costs", params={"trade": trade})).raise_for_status().json()
+        latency = (await api.get(f"/api/trades/{trade}/latency")).raise_for_status().json()
+        desk = (await api.get("/api/costs", params={"limit": 1_000})).raise_for_status().json()
+    assert price["billed"]
+    used = {group["key"]: group["use"] for group in price["groups"]}
+    assert all(used[agent]["request_units"] > 0 for agent in ("market_analyst", "consensus", "POST /api/trades"))
+    assert price["total"]["price"]["cosmos"] == pytest.approx(price["total"]["use"]["request_units"] * 0.25 / 1e6)
+    assert (price["total"]["use"]["messages_sent"], used["consensus"]["messages_received"]) == (5, 4)
+    assert [hop["agent"] for hop in latency["hops"] if hop["critical"]][-1] == "consensus"
+    assert latency["elapsed_ms"] > 0
+    # What is written once for all is nobody's in particular.
+    assert {group["key"]: group["use"] for group in desk["groups"]}["desk"]["request_units"] > 0

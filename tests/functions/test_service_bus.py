@@ -136,5 +136,6 @@ def test_message_when_the_host_shaped_it_has_times_without_a_zone() -> None:
     message = _decoded(typed(MESSAGE.body), service_bus(MESSAGE))
     assert message.enqueued_time_utc == ENQUEUED
     assert message.enqueued_time_utc.tzinfo is None
+    assert received(message).enqueued_at == ENQUEUED.replace(tzinfo=UTC)
     assert isinstance(message.metadata, dict)
     assert datetime.fromisoformat(message.metadata["EnqueuedTime"]) == ENQUEUED.replace(tzinfo=UTC)

@@ -36,7 +36,7 @@ TYPES = (
     Seed(STORE, "properties.documentEndpoint", "properties.endpoint", "account.properties has no endpoint"),
     Seed("containers.json", '"paths": ["/home"], "kind": "Hash"', '"paths": "/home"', "should be string[]"),
     Seed("containers.json", '"paths": ["/home"], "kind": "Hash"', '"kind": "Hashed"', "'Hashed' is none of Hash"),
-    Seed("containers.json", '"defaultTtl"', '"default_ttl"', "default_ttl: unknown property"),
+    Seed("containers.json", '"defaultTtl": -1', '"default_ttl": -1', "default_ttl: unknown property"),
     Seed(VAULT, "family: 'A'", "family: 'B'", "'B' is none of A"),
     Seed(VAULT, "    tenantId: tenant().tenantId\n", "", "tenantId: is required and missing"),
     Seed(VAULT, "name: 'alpaca-api-key'", "name: 'alpaca_api_key'", "'alpaca_api_key' does not match"),

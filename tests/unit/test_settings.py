@@ -45,6 +45,7 @@ VALID = {
     "FINAGENT_AUTH": "key",
     "FINAGENT_REQUESTS_PER_SECOND": "0.5",
     "FINAGENT_CORS": "https://desk.example,http://localhost:5173",
+    "FINAGENT_PRICES": "/tmp/prices.json",
     "ALPACA_FEED": "sip",
     "ALPACA_DATA_URL": "http://127.0.0.1:9/v2",
     "ALPACA_TRADING_URL": "https://paper.example",

@@ -19,6 +19,7 @@ NOT_IN_AZURE = {
     "COSMOS_KEY": "by identity",
     "FINAGENT_CORS": "the platform answers preflights itself",
     "FINAGENT_DATA": "the embedded desk's folder",
+    "FINAGENT_PRICES": "the table that is shipped",
     "FINAGENT_SPEED": "of the recorded feed, which is not deployed",
     "FINAGENT_START": "of the recorded feed, which is not deployed",
     "SERVICEBUS": "by identity",

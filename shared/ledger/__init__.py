@@ -1,0 +1,1 @@
+"""Port to the ledger: what each execution took, in time and in what is billed."""
