@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 
+from shared.agents.registry import TRADE
 from tests.e2e.process import DeskProcess, read_log
 
 SETTINGS = {"FINAGENT_START": "2008-09-12", "FINAGENT_SPEED": "1", "FINAGENT_LOOKBACK_DAYS": "30"}
@@ -41,6 +42,6 @@ def test_ledger_when_the_host_stops_in_good_order_has_everything(tmp_path: Path)
         trade = decided(api)
         assert desk.stop() == 0
     handled = "SELECT count(DISTINCT agent) FROM ledger WHERE correlation = ? AND received > 0"
-    assert read_log(desk.file, handled, (trade,)) == [(4,)]
+    assert read_log(desk.file, handled, (trade,)) == [(1 + len(TRADE.judges),)]
     ticks = "SELECT count(*) FROM ledger WHERE correlation = '' AND agent = 'ingest_market'"
     assert read_log(desk.file, ticks)[0][0] > 0
