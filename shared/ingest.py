@@ -7,6 +7,7 @@ history is asked for in parts, and what one part gave is kept when the next one 
 
 import hashlib
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -46,6 +47,8 @@ _LENGTHS: dict[Interval, timedelta] = {
 _LEAST_OVERLAP = timedelta(minutes=30)
 _PART_INTERVALS = 1_000
 _NEWS_PART = timedelta(days=4)
+MOST_KNOWN = 50_000
+"""More than any overlap holds; what is forgotten and found again is only emitted once more, which is harmless."""
 
 
 @dataclass(slots=True)
@@ -90,7 +93,7 @@ class Ingest:
     lookback: timedelta
     status: dict[str, Status] = field(default_factory=dict)
     _reached: dict[str, datetime] = field(default_factory=dict)
-    _known: set[str] = field(default_factory=set)
+    _known: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _filled: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -231,8 +234,17 @@ class Ingest:
         unknown, count = [event for event in events if event.id not in self._known], 0
         for batch in batched(unknown, BATCH, strict=False):
             count += len(await self.emit(batch))
-            self._known.update(event.id for event in batch)
+            self._know(batch)
+        self._know(events)
         return count
+
+    def _know(self, events: Sequence[Event]) -> None:
+        # In the order in which they were last met, so that those of the overlap stay.
+        for event in events:
+            self._known[event.id] = None
+            self._known.move_to_end(event.id)
+        while len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
 
     async def _last(self, stream: str, kind: str, now: datetime) -> datetime | None:
         body = await self.store.latest(stream, kind, now)

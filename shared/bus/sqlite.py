@@ -47,12 +47,17 @@ CREATE TABLE IF NOT EXISTS seen_messages (
     seen_at REAL NOT NULL,
     PRIMARY KEY (topic, message_id)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS seen_messages_by_time ON seen_messages (seen_at);
 """
 
 PATIENCE_SECONDS = 0.05
 """How long a delivery or a completion may wait for something else to be written with: neither is awaited."""
 
-_SEEN_PURGE_EVERY = 1_000
+_FORGET_EVERY, _FORGET_AT_MOST = 100, 200
+_FORGET = """
+DELETE FROM seen_messages WHERE (topic, message_id) IN
+    (SELECT topic, message_id FROM seen_messages WHERE seen_at <= ? ORDER BY seen_at LIMIT ?)
+"""
 
 
 class SqliteEventBus(InMemoryEventBus):
@@ -185,8 +190,8 @@ class SqliteEventBus(InMemoryEventBus):
     def _was_seen(self, connection: sqlite3.Connection, message: Message) -> bool:
         now, window = self._wall_seconds(), self._topology.duplicate_detection_seconds
         self._published += 1
-        if self._published % _SEEN_PURGE_EVERY == 0:
-            connection.execute("DELETE FROM seen_messages WHERE seen_at <= ?", (now - window,))
+        if self._published % _FORGET_EVERY == 0:
+            connection.execute(_FORGET, (now - window, _FORGET_AT_MOST))
         written = connection.execute(
             "INSERT INTO seen_messages VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at"
             " WHERE seen_at <= ?",

@@ -1,11 +1,15 @@
 """Projection rows in memory: for replays and tests."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
 
 from shared.projections.port import Edition, Row
+
+
+def _valid_at(row: Row) -> datetime:
+    return row.valid_at
 
 
 def _order(row: Row) -> tuple[datetime, datetime]:
@@ -43,12 +47,15 @@ class InMemoryProjectionStore:
         limit: int = 1,
     ) -> list[Row]:
         """Give what was known at `as_of`, oldest first."""
-        latest: dict[datetime, Row] = {}
+        rows, found = self._rows.get((view, key), []), dict[datetime, Row]()
         last = as_of if until is None else min(as_of, until)
-        for row in self._rows.get((view, key), []):
-            if row.known_at <= as_of and row.valid_at <= last and (after is None or row.valid_at > after):
-                latest[row.valid_at] = row
-        return list(latest.values())[max(0, len(latest) - limit) :]
+        for place in reversed(range(bisect_right(rows, last, key=_valid_at))):
+            row = rows[place]
+            if (len(found) == limit and row.valid_at not in found) or (after is not None and row.valid_at <= after):
+                break
+            if row.known_at <= as_of:
+                found.setdefault(row.valid_at, row)
+        return list(reversed(found.values()))
 
     def edition(self, view: str, key: str) -> Edition | None:
         """Give the edition of a key's rows."""

@@ -2,14 +2,18 @@
 
 import asyncio
 import secrets
+from bisect import bisect_right, insort_right
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from shared.errors import ConflictError
 from shared.events.emit import Emit
 from shared.events.envelope import Event
 from shared.store.cursor import read_cursor, write_cursor
 from shared.store.port import ALL, Commit, Filter, Page, Snapshot
+
+_time = attrgetter("time")
 
 
 class InMemoryEventStore:
@@ -19,6 +23,7 @@ class InMemoryEventStore:
         self._name = secrets.token_hex(4)
         self._log: list[Event] = []
         self._by_id: dict[str, Event] = {}
+        self._by_time: dict[tuple[str, str], list[Event]] = {}
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
         self._receipts: dict[tuple[str, str, str], tuple[Emit, ...]] = {}
         self._appended = asyncio.Event()
@@ -32,6 +37,7 @@ class InMemoryEventStore:
         for event in events:
             if event.id not in self._by_id:
                 self._by_id[event.id] = event
+                insort_right(self._by_time.setdefault((event.stream, event.type), []), event, key=_time)
                 fresh.append(event)
         self._log.extend(fresh)
         self._appended.set()
@@ -46,9 +52,8 @@ class InMemoryEventStore:
     async def page(self, wanted: Filter, after: str, limit: int) -> Page:
         """Give up to `limit` events after the cursor."""
         position, found = read_cursor(self._name, after), list[bytes]()
-        for event in self._log[position:]:
-            if len(found) == limit:
-                break
+        while position < len(self._log) and len(found) < limit:
+            event = self._log[position]
             position += 1
             if wanted.matches(event):
                 found.append(event.json_bytes)
@@ -66,8 +71,9 @@ class InMemoryEventStore:
 
     async def latest(self, stream: str, kind: str, as_of: datetime) -> bytes | None:
         """Give the newest event of a type in a stream as of a moment."""
-        found = [event for event in self._log if (event.stream, event.type) == (stream, kind) and event.time <= as_of]
-        return max(reversed(found), key=lambda event: event.time).json_bytes if found else None
+        happened = self._by_time.get((stream, kind), [])
+        place = bisect_right(happened, as_of, key=_time)
+        return happened[place - 1].json_bytes if place else None
 
     async def snapshot(self, agent: str, stream: str) -> Snapshot | None:
         """Give an agent's state in a stream."""

@@ -40,6 +40,7 @@ CREATE INDEX IF NOT EXISTS events_by_time ON events (time);
 CREATE INDEX IF NOT EXISTS events_by_type ON events (type, position);
 CREATE INDEX IF NOT EXISTS events_by_stream ON events (stream, position);
 CREATE INDEX IF NOT EXISTS events_by_stream_and_type ON events (stream, type, position);
+CREATE INDEX IF NOT EXISTS events_by_stream_type_and_time ON events (stream, type, time);
 CREATE INDEX IF NOT EXISTS events_by_correlation ON events (correlation, position);
 CREATE TABLE IF NOT EXISTS snapshots (
     stream TEXT NOT NULL,
@@ -47,14 +48,14 @@ CREATE TABLE IF NOT EXISTS snapshots (
     version INTEGER NOT NULL,
     body BLOB NOT NULL,
     PRIMARY KEY (stream, agent)
-) WITHOUT ROWID;
+);
 CREATE TABLE IF NOT EXISTS receipts (
     stream TEXT NOT NULL,
     event_id TEXT NOT NULL,
     agent TEXT NOT NULL,
     outputs BLOB NOT NULL,
     PRIMARY KEY (stream, event_id, agent)
-) WITHOUT ROWID;
+);
 """
 
 AUDIENCE_INDEX = "CREATE INDEX IF NOT EXISTS events_by_audience ON events (audience, position)"

@@ -8,7 +8,7 @@ from shared.errors import TransientError
 from shared.events.market import Bar, Interval
 from shared.ingest import Ingest
 from shared.watchlist import SHARD_SIZE
-from tests.builders import DAY, HOUR, a_bar, a_headline
+from tests.builders import DAY, HOUR, a_bar, a_headline, a_portfolio
 from tests.unit.test_ingest import Desk, Vendor, closes, content, day
 
 
@@ -198,3 +198,16 @@ async def test_bars_when_the_clock_is_set_back_are_not_read_ahead() -> None:
     assert await desk.tick(-2 * DAY) == 0
     assert [bar.closed_at for bar in await desk.ingest.bars.read("IBM", desk.clock.now())][-1] == day(9)
     assert content(await desk.log())[-1][0] == day(11)
+
+
+async def test_memory_when_the_desk_goes_on_for_long_keeps_what_ticks_still_meet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.ingest.MOST_KNOWN", 10)
+    vendor = Vendor(closes(days=range(100)), account=a_portfolio().data)
+    desk = Desk(vendor)
+    for _ in range(90):
+        await desk.tick(DAY)
+        await desk.ingest.positions_tick()
+    assert len(desk.ingest._known) == 10
+    assert len(desk.published) == len(await desk.log())
