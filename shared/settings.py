@@ -84,6 +84,16 @@ class Settings(BaseModel):
     max_var_95: float = Field(
         0.05, gt=0, le=1, alias="FINAGENT_MAX_VAR_95", description="Risk limit: largest one-day 95 % value at risk."
     )
+    max_gross: float = Field(
+        1.0, gt=0, le=1, alias="FINAGENT_MAX_GROSS", description="Risk limit: largest share invested; the rest is cash."
+    )
+    max_drawdown: float = Field(
+        0.35,
+        gt=0,
+        le=1,
+        alias="FINAGENT_MAX_DRAWDOWN",
+        description="Risk limit: fall of what is held from its highest in 250 bars, beyond which nothing is bought.",
+    )
     auth: Literal["none", "key", "entra"] = Field(
         "none",
         alias="FINAGENT_AUTH",

@@ -12,7 +12,8 @@ from shared.agents.options_strategist import OptionsDeps
 from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
 from shared.agents.registry import STATES, handlers
-from shared.agents.risk_manager import RiskDeps, RiskLimits
+from shared.agents.risk_manager import RiskDeps
+from shared.agents.risk_measure import RiskLimits
 from shared.agents.sentiment_tracker import SentimentDeps, SentimentState
 from shared.agents.step import CONSENSUS, StepDeps
 from shared.bus.port import HostedBus
@@ -104,7 +105,7 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     step_deps = StepDeps(clock.pace, settings.deadline_seconds, records)
     deps: dict[str, object] = {
         market_analyst.NAME: AnalystDeps(bars, OwnState(store, market_analyst.NAME, AnalystState), watchlist),
-        risk_manager.NAME: RiskDeps(bars, portfolios, RiskLimits(settings.max_weight, settings.max_var_95)),
+        risk_manager.NAME: RiskDeps(bars, portfolios, _limits(settings), watchlist.symbols),
         sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
         options_strategist.NAME: OptionsDeps(_chains(settings, bars), bars, views, portfolios),
         oracle.NAME: OracleDeps(bars, views),
@@ -151,6 +152,10 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         database=engine.database,
         close=close,
     )
+
+
+def _limits(settings: Settings) -> RiskLimits:
+    return RiskLimits(settings.max_weight, settings.max_var_95, settings.max_gross, settings.max_drawdown)
 
 
 def _check_authority(settings: Settings, platform: Platform) -> None:

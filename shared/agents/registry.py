@@ -13,8 +13,8 @@ from shared.agents.decision import Decision, Handler, Stateless
 from shared.agents.step import CONSENSUS, Rounds, Step, StepDeps
 from shared.errors import InvalidError
 from shared.events.envelope import Event
-from shared.events.market import MarketDataReceived
-from shared.events.news import NewsReceived
+from shared.events.market import MarketCrashDetected, MarketDataReceived
+from shared.events.news import NewsReceived, RegulationChanged
 from shared.events.options import OptionsRequested
 from shared.events.portfolio import PortfolioChanged
 from shared.events.trade import OpinionFormed, TradeDeadlineReached, TradeRequested
@@ -51,6 +51,8 @@ REACTIONS: Mapping[type[Event], Mapping[str, Handler]] = {
         market_analyst.NAME: market_analyst.on_market_data_received,
         oracle.NAME: oracle.on_market_data_received,
     },
+    MarketCrashDetected: {risk_manager.NAME: risk_manager.on_market_crash_detected},
+    RegulationChanged: {risk_manager.NAME: risk_manager.on_regulation_changed},
     NewsReceived: {sentiment_tracker.NAME: sentiment_tracker.on_news_received},
     PortfolioChanged: {risk_manager.NAME: risk_manager.on_portfolio_changed},
     OptionsRequested: {options_strategist.NAME: options_strategist.on_options_requested},

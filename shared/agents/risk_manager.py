@@ -3,68 +3,85 @@
 Keeps no state: everything it says follows from the portfolio, the bars known at that moment, and the limits.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from shared.agents.decision import Decision, Stateless
 from shared.agents.opinion import Judgment
+from shared.agents.risk_measure import ROUNDING, Histories, RiskLimits, assess, assess_fully, assess_once, days_to_sell
 from shared.errors import MissingError
 from shared.events.emit import Emit
+from shared.events.envelope import derive_id
+from shared.events.market import MARKET, MarketCrashDetected
+from shared.events.news import RegulationChanged
 from shared.events.portfolio import Portfolio, PortfolioChanged, Position, RiskAssessed, RiskAssessment, RiskBreach
 from shared.events.trade import Evidence, TradeRequested
-from shared.projections.bar import STALE_AFTER, BarHistory, Closes
-from shared.projections.portfolio import Portfolios
-
-if TYPE_CHECKING:
-    from shared.quant.risk import Floats
+from shared.projections.bar import STALE_AFTER, BarHistory
+from shared.projections.portfolio import Owned, Portfolios, stream_of
 
 NAME = "risk_manager"
 HISTORY_BARS = 251
-LEAST_RETURNS = 100
 CONFIDENCE = 0.8
 LEAST_CONFIDENCE = 0.1
 HALF_A_CENT = 0.005
-ROUNDING = 1e-9
-"""A trade changes the shares of what it does not touch by less than this, in the last digits of a float."""
-_LEVELS = (0.95, 0.99)
-
-type Histories = dict[str, Closes]
-"""Closes by symbol."""
-
-
-@dataclass(frozen=True, slots=True)
-class RiskLimits:
-    """What a portfolio must stay within.
-
-    Attributes
-    ----------
-    max_weight : float
-        Largest share of value in one symbol.
-    max_var_95 : float
-        Largest one-day EWMA value at risk at 95 %, as a fraction of value.
-    """
-
-    max_weight: float
-    max_var_95: float
+_SHOWN = ("ewma_var_95", "gross_exposure", "drawdown")
+MARKET_SYMBOLS = 50
+"""So many of the watchlist are the market that beta is measured to."""
+MOST_PORTFOLIOS = 100
+MOST_POSITIONS = 2_000
+"""An alarm makes the portfolios up to these numbers be measured, so that what it leads to is stored in one commit."""
 
 
 @dataclass(frozen=True, slots=True)
 class RiskDeps:
-    """What the risk manager may read."""
+    """What the risk manager may read, and the symbols that are the market to it."""
 
     bars: BarHistory
     portfolios: Portfolios
     limits: RiskLimits
+    market: tuple[str, ...] = ()
 
 
 async def on_portfolio_changed(event: PortfolioChanged, _state: Stateless, deps: RiskDeps) -> Decision[Stateless]:
     """Measure the portfolio, and say which limits it passes."""
-    histories = await _histories((position.symbol for position in event.data.positions), event.time, deps)
-    assessment = _assess(event.data, histories, deps.limits)
+    assessment = await _measured(event.data, event.time, deps)
     return Decision(emits=(Emit(RiskAssessed.caused_by(event, source=NAME, data=assessment)),))
+
+
+async def on_market_crash_detected(
+    event: MarketCrashDetected, _state: Stateless, deps: RiskDeps
+) -> Decision[Stateless]:
+    """Measure anew whoever holds what fell; where the market did, every portfolio that holds anything."""
+    fell = () if event.data.symbol == MARKET else {event.data.symbol, *event.data.symbols}
+    return await _measure_anew(event, fell, deps)
+
+
+async def on_regulation_changed(event: RegulationChanged, _state: Stateless, deps: RiskDeps) -> Decision[Stateless]:
+    """Measure anew whoever holds what an authority's act is about; of none in particular, every portfolio."""
+    return await _measure_anew(event, event.data.symbols, deps)
+
+
+async def _measure_anew(
+    event: MarketCrashDetected | RegulationChanged, symbols: Collection[str], deps: RiskDeps
+) -> Decision[Stateless]:
+    found: list[Owned] = []
+    positions = 0
+    async for held in deps.portfolios.holders(symbols, event.time):
+        positions += len(held.portfolio.positions)
+        if len(found) == MOST_PORTFOLIOS or positions > MOST_POSITIONS:
+            break
+        found.append(held)
+    return Decision(emits=tuple([Emit(await _assessed_anew(event, held, deps)) for held in found]))
+
+
+async def _assessed_anew(event: MarketCrashDetected | RegulationChanged, held: Owned, deps: RiskDeps) -> RiskAssessed:
+    stream = stream_of(held.owner, held.portfolio.portfolio)
+    assessment = await _measured(held.portfolio, event.time, deps)
+    identity = derive_id(event.id, NAME, RiskAssessed.name(), stream)
+    found = RiskAssessed.caused_by(event, source=NAME, data=assessment, id=identity, stream=stream)
+    # What an event that is everybody's says of a portfolio is its owner's.
+    return found.model_copy(update={"owner": held.owner})
 
 
 async def judge_trade(event: TradeRequested, deps: RiskDeps) -> Judgment:
@@ -96,89 +113,21 @@ async def judge_trade(event: TradeRequested, deps: RiskDeps) -> Judgment:
         return _impossible(event, held, cash, price)
     for symbol in sorted(symbols):
         _price(symbol, histories, event.time)
-    before = _assess_once(held.data, tuple(histories.items()), deps.limits)
-    after = _assess(_as_portfolio(held.data.portfolio, cash, positions), histories, deps.limits)
-    return _judge(event, held, before, after, deps.limits)
+    before = assess_once(held.data, tuple(histories.items()), deps.limits)
+    after = assess(_as_portfolio(held.data.portfolio, cash, positions), histories, deps.limits)
+    judgment = _judge(event, held, before, after, deps.limits)
+    shown = _liquidity(held, event.data.symbol, positions, histories)
+    return replace(judgment, evidence=judgment.evidence + shown)
 
 
 async def _histories(symbols: Iterable[str], as_of: datetime, deps: RiskDeps) -> Histories:
     return {symbol: await deps.bars.closes(symbol, as_of, limit=HISTORY_BARS) for symbol in sorted(symbols)}
 
 
-def _assess(portfolio: Portfolio, histories: Histories, limits: RiskLimits) -> RiskAssessment:
-    held = [position.symbol for position in portfolio.positions]
-    priced = {symbol: histories[symbol] for symbol in held if histories[symbol]}
-    values = {p.symbol: p.quantity * priced[p.symbol].last for p in portfolio.positions if p.symbol in priced}
-    total = portfolio.cash + sum(values.values())
-    weights = {symbol: value / total for symbol, value in values.items()} if total else {}
-    known = {symbol: closes for symbol, closes in priced.items() if len(closes) > LEAST_RETURNS}
-    measures, observations = _measure(weights, known)
-    return RiskAssessment(
-        portfolio=portfolio.portfolio,
-        value=total,
-        weights=weights,
-        measures=measures,
-        observations=observations,
-        prices_as_of=max((closes.moments[-1] for closes in priced.values()), default=None),
-        breaches=_breaches(weights, measures, limits),
-        unpriced=tuple(symbol for symbol in held if symbol not in priced),
-        unmeasured=tuple(symbol for symbol in priced if symbol not in known),
-    )
-
-
-@lru_cache(maxsize=64)
-def _assess_once(portfolio: Portfolio, histories: tuple[tuple[str, Closes], ...], limits: RiskLimits) -> RiskAssessment:
-    # Most trades find the portfolio and its prices as the trade before did.
-    return _assess(portfolio, dict(histories), limits)
-
-
-def _measure(weights: dict[str, float], histories: Histories) -> tuple[dict[str, float], int]:
-    import numpy as np  # a function that measures no risk need not load it
-
-    from shared.quant import risk
-
-    if not weights:
-        return {}, 0
-    measures = {"concentration_hhi": risk.concentration_hhi(np.array(list(weights.values())))}
-    closes = _aligned(histories) if histories else np.empty((0, 0))
-    if len(closes) <= LEAST_RETURNS:
-        return measures, 0
-    shares = np.array([weights[symbol] for symbol in histories])
-    returns = risk.portfolio_returns(shares, risk.returns_from_closes(closes))
-    for level in _LEVELS:
-        name = f"{level:.0%}".rstrip("%")
-        measures[f"historical_var_{name}"] = risk.historical_var(returns, level)
-        measures[f"historical_es_{name}"] = risk.historical_es(returns, level)
-        measures[f"ewma_var_{name}"] = risk.ewma_var(returns, level)
-        measures[f"ewma_es_{name}"] = risk.ewma_es(returns, level)
-        measures[f"filtered_var_{name}"] = risk.filtered_var(returns, level)
-        measures[f"filtered_es_{name}"] = risk.filtered_es(returns, level)
-    measures["max_drawdown"] = risk.max_drawdown(returns)
-    return measures, len(returns)
-
-
-def _aligned(histories: Histories) -> "Floats":
-    """Closes of shape (n_moments, n_assets) at the moments that all the symbols have in common."""
-    import numpy as np
-
-    by_symbol = list(histories.values())
-    moments = by_symbol[0].moments
-    if any(closes.moments != moments for closes in by_symbol):
-        shared = set(moments).intersection(*(closes.moments for closes in by_symbol))
-        by_symbol = [_at(closes, shared) for closes in by_symbol]
-    return np.column_stack([closes.prices for closes in by_symbol])
-
-
-def _at(closes: Closes, moments: set[datetime]) -> Closes:
-    places = [place for place, moment in enumerate(closes.moments) if moment in moments]
-    return Closes(tuple(closes.moments[place] for place in places), closes.prices[places])
-
-
-def _breaches(weights: dict[str, float], measures: dict[str, float], limits: RiskLimits) -> tuple[RiskBreach, ...]:
-    checks = [(f"max_weight:{symbol}", weight, limits.max_weight) for symbol, weight in weights.items()]
-    if "ewma_var_95" in measures:
-        checks.append(("max_var_95", measures["ewma_var_95"], limits.max_var_95))
-    return tuple(RiskBreach(limit=name, value=value, allowed=top) for name, value, top in checks if value > top)
+async def _measured(portfolio: Portfolio, now: datetime, deps: RiskDeps) -> RiskAssessment:
+    market = deps.market[:MARKET_SYMBOLS]
+    histories = await _histories({*market, *(position.symbol for position in portfolio.positions)}, now, deps)
+    return assess_fully(portfolio, histories, market, deps.limits)
 
 
 async def _portfolio(event: TradeRequested, deps: RiskDeps) -> PortfolioChanged:
@@ -229,7 +178,7 @@ def _impossible(event: TradeRequested, held: PortfolioChanged, cash: float, pric
 def _judge(
     event: TradeRequested, held: PortfolioChanged, before: RiskAssessment, after: RiskAssessment, limits: RiskLimits
 ) -> Judgment:
-    worse = [breach for breach in after.breaches if breach.value > _value(before, breach.limit) + ROUNDING]
+    worse = _passed(event.data.side, before, after)
     used_before, used = _uses(event.data.symbol, before, after, limits)
     veto = "; ".join(f"{b.limit} would be {b.value:.3f}, {b.allowed:.3f} is allowed" for b in worse) or None
     return Judgment(
@@ -237,8 +186,36 @@ def _judge(
         confidence=_confidence(max(used_before, used), after),
         rationale=(veto or f"The trade takes the use of the tightest limit from {used_before:.0%} to {used:.0%}.")
         + _caveat(after),
-        evidence=_evidence(event, held, before, after),
+        evidence=_evidence(event, held, before, after) + _limits(held, worse),
         veto=veto,
+    )
+
+
+def _passed(side: str, before: RiskAssessment, after: RiskAssessment) -> list[RiskBreach]:
+    """Give the limits that stand against the trade: what it would pass further, and the halt of all buying."""
+    halted = [breach for breach in before.breaches if breach.limit == "max_drawdown" and side == "buy"]
+    return halted + [
+        breach
+        for breach in after.breaches
+        if breach.limit != "max_drawdown" and breach.value > _value(before, breach.limit) + ROUNDING
+    ]
+
+
+def _limits(held: PortfolioChanged, passed: list[RiskBreach]) -> tuple[Evidence, ...]:
+    pairs = [pair for each in passed for pair in ((each.limit, each.value), (f"{each.limit}_allowed", each.allowed))]
+    return tuple(Evidence(name=name, value=value, unit="fraction of value", event=held.id) for name, value in pairs)
+
+
+def _liquidity(
+    held: PortfolioChanged, symbol: str, positions: dict[str, float], histories: Histories
+) -> tuple[Evidence, ...]:
+    before = next((each.quantity for each in held.data.positions if each.symbol == symbol), 0.0)
+    pairs = (("before", before), ("after", positions[symbol]))
+    found = [(name, days_to_sell(quantity, histories[symbol])) for name, quantity in pairs]
+    return tuple(
+        Evidence(name=f"days_to_liquidate_{name}", value=days, unit="days", event=held.id)
+        for name, days in found
+        if days is not None
     )
 
 
@@ -273,7 +250,9 @@ def _caveat(after: RiskAssessment) -> str:
 
 def _value(assessment: RiskAssessment, limit: str) -> float:
     kind, _, symbol = limit.partition(":")
-    return assessment.weights.get(symbol, 0.0) if kind == "max_weight" else _var(assessment)
+    if kind == "max_weight":
+        return assessment.weights.get(symbol, 0.0)
+    return assessment.measures.get("gross_exposure", 0.0) if kind == "max_gross" else _var(assessment)
 
 
 def _var(assessment: RiskAssessment) -> float:
@@ -287,7 +266,17 @@ def _evidence(
     pairs = [
         ("weight_before", before.weights.get(symbol, 0.0)),
         ("weight_after", after.weights.get(symbol, 0.0)),
-        *((f"{name}_before", before.measures[name]) for name in ("ewma_var_95",) if name in before.measures),
+        *((f"{name}_before", before.measures[name]) for name in _SHOWN if name in before.measures),
         *((f"{name}_after", value) for name, value in after.measures.items() if name.endswith("_95")),
+        *((f"{name}_after", after.measures[name]) for name in _SHOWN[1:] if name in after.measures),
+        *(
+            (f"component_var_95_{when}", each.component_var_95.get(symbol, 0.0))
+            for when, each in (("before", before), ("after", after))
+            if "ewma_var_95" in each.measures
+        ),
+        *(
+            (f"stress_autumn_2008_{when}", each.stress.get("autumn_2008", 0.0))
+            for when, each in (("before", before), ("after", after))
+        ),
     ]
     return tuple(Evidence(name=name, value=value, unit="fraction of value", event=source) for name, value in pairs)

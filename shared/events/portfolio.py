@@ -77,6 +77,12 @@ class RiskAssessment(Fact):
         Holdings left out because no price is known.
     unmeasured : tuple of str
         Holdings that the measures take for cash, because too little of their history is known.
+    marginal_var_95, component_var_95 : dict of str to float
+        By holding: change of `ewma_var_95` per weight, and what of it is the holding's; the latter sum to the whole.
+    days_to_liquidate : dict of str to float
+        By holding: trading days to sell it at a tenth of the usual volume.
+    stress : dict of str to float
+        By scenario: the loss, a fraction of value.
     """
 
     portfolio: Token
@@ -88,6 +94,10 @@ class RiskAssessment(Fact):
     breaches: tuple[RiskBreach, ...]
     unpriced: tuple[Symbol, ...] = ()
     unmeasured: tuple[Symbol, ...] = ()
+    marginal_var_95: dict[Symbol, Finite] = Field(default_factory=dict)
+    component_var_95: dict[Symbol, Finite] = Field(default_factory=dict)
+    days_to_liquidate: dict[Symbol, NonNegative] = Field(default_factory=dict)
+    stress: dict[str, Finite] = Field(default_factory=dict)
 
 
 class RiskAssessed(Event):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 STALE_AFTER = timedelta(days=7)
 """A close that is older says nothing of now: no market rests for so long."""
 
-_CLOSE = 3
+_CLOSE, _VOLUME = 3, 4
 _KEPT_SYMBOLS = 500
 
 
@@ -30,10 +30,13 @@ class Closes:
         When each bar closed.
     prices : ndarray of shape (n_moments,)
         US dollars per share.
+    volumes : ndarray of shape (n_moments,)
+        Shares traded in each bar.
     """
 
     moments: tuple[datetime, ...]
     prices: "Floats"
+    volumes: "Floats"
 
     def __len__(self) -> int:
         return len(self.moments)
@@ -110,9 +113,12 @@ class BarHistory:
 def _closes(rows: list[Row]) -> Closes:
     import numpy as np  # a function that reads no histories need not load it
 
-    prices = np.array([from_json(row.body)[_CLOSE] for row in rows], dtype=np.float64)
+    bodies = [from_json(row.body) for row in rows]
+    prices = np.array([body[_CLOSE] for body in bodies], dtype=np.float64)
+    volumes = np.array([body[_VOLUME] for body in bodies], dtype=np.float64)
     prices.setflags(write=False)
-    return Closes(tuple(row.valid_at for row in rows), prices)
+    volumes.setflags(write=False)
+    return Closes(tuple(row.valid_at for row in rows), prices, volumes)
 
 
 def _body(bar: Bar) -> bytes:

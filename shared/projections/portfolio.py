@@ -4,6 +4,8 @@ One portfolio is read from its own stream, whose last event holds all of it, so 
 at once. The list of portfolios is a projection.
 """
 
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from shared.events.catalogue import decode
@@ -13,6 +15,7 @@ from shared.projections.port import ProjectionStore, Row, view_of
 from shared.store.port import EventStore
 
 _VIEW = "portfolio"
+_OWNERS = "portfolio-owner"
 
 
 def stream_of(owner: str | None, portfolio: str) -> str:
@@ -20,19 +23,23 @@ def stream_of(owner: str | None, portfolio: str) -> str:
     return f"portfolio-{portfolio}" if owner is None else f"portfolio:{owner}:{portfolio}"
 
 
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A portfolio's content, and whose it is; None is the desk itself."""
+
+    owner: str | None
+    portfolio: Portfolio
+
+
 def rows(event: Event) -> list[Row]:
-    """Fold an event into a portfolio row; other events give none."""
+    """Fold an event into a portfolio row, and its owner's, if any; other events give none."""
     if not isinstance(event, PortfolioChanged):
         return []
-    return [
-        Row(
-            view_of(_VIEW, event.owner),
-            event.data.portfolio,
-            event.time,
-            event.time,
-            event.data.model_dump_json().encode(),
-        )
-    ]
+    body = event.data.model_dump_json().encode()
+    found = [Row(view_of(_VIEW, event.owner), event.data.portfolio, event.time, event.time, body)]
+    if event.owner is not None:
+        found.append(Row(_OWNERS, event.owner, event.time, event.time, b"{}"))
+    return found
 
 
 class Portfolios:
@@ -55,11 +62,14 @@ class Portfolios:
         """Give the names of an owner's portfolios, sorted."""
         return await self._projections.keys(view_of(_VIEW, owner))
 
-    async def holders(self, owner: str | None, symbol: str, as_of: datetime) -> list[Portfolio]:
-        """Give the owner's portfolios that hold a symbol as of a moment."""
-        view = view_of(_VIEW, owner)
-        found = [await self._projections.read(view, name, as_of) for name in await self.names(owner)]
-        portfolios = [Portfolio.model_validate_json(row.body) for matches in found for row in matches]
-        return [
-            portfolio for portfolio in portfolios if any(position.symbol == symbol for position in portfolio.positions)
-        ]
+    async def holders(self, symbols: Collection[str], as_of: datetime) -> AsyncIterator[Owned]:
+        """Give the portfolios of all owners that hold one of the symbols as of a moment; any holding, of no symbols.
+
+        The desk's own come first, then by owner and name. For the desk's own agents: callers must not see it.
+        """
+        for owner in (None, *await self._projections.keys(_OWNERS)):
+            for name in await self.names(owner):
+                for row in await self._projections.read(view_of(_VIEW, owner), name, as_of):
+                    held = Portfolio.model_validate_json(row.body)
+                    if any(not symbols or position.symbol in symbols for position in held.positions):
+                        yield Owned(owner, held)

@@ -12,7 +12,8 @@ import numpy as np
 from shared.agents.risk_manager import HISTORY_BARS
 from shared.market.recorded import SYMBOLS
 from shared.quant.coverage import Hits, christoffersen, conditional_coverage, kupiec
-from shared.quant.risk import Floats, ewma_var, filtered_var, historical_var, returns_from_closes
+from shared.quant.risk import Floats, returns_from_closes
+from shared.quant.value_at_risk import ewma_var, filtered_var, historical_var
 from tests.bench.forecast import FIRST_YEAR, recorded
 from tests.bench.table import Cell, Table
 

@@ -14,7 +14,8 @@ from shared.agents.options_strategist import OptionsDeps
 from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
 from shared.agents.registry import STATES, handlers
-from shared.agents.risk_manager import RiskDeps, RiskLimits
+from shared.agents.risk_manager import RiskDeps
+from shared.agents.risk_measure import RiskLimits
 from shared.agents.sentiment_tracker import SentimentDeps, SentimentState
 from shared.agents.step import CONSENSUS, StepDeps
 from shared.bus.in_memory import InMemoryEventBus

@@ -48,12 +48,16 @@ class Desk:
         return [
             (
                 await self.bars.read("AAPL", moment),
-                await self.portfolios.holders(None, "AAPL", moment),
+                [held.portfolio async for held in self.portfolios.holders(("AAPL",), moment)],
                 [await self.views.latest(agent, "AAPL", moment) for agent in ("market_analyst", "sentiment_tracker")],
                 await self.views.latest("risk_manager", "main", moment),
             )
             for moment in MOMENTS
         ]
+
+
+async def names_of_holders(desk: Desk, as_of: datetime) -> list[str]:
+    return [held.portfolio.portfolio async for held in desk.portfolios.holders(("AAPL",), as_of)]
 
 
 def a_day(number: int, close: float, *, known: timedelta = timedelta()) -> MarketDataReceived:
@@ -217,9 +221,9 @@ async def test_portfolios_when_they_change_are_known_with_their_holders() -> Non
     assert await desk.portfolios.get(None, "main", CLOSE - MINUTE) is None
     assert await desk.portfolios.get(None, "main", CLOSE + HOUR) == first
     assert await desk.portfolios.get(None, "main", CLOSE + DAY) == emptied
-    assert [held.portfolio for held in await desk.portfolios.holders(None, "AAPL", CLOSE)] == ["main"]
-    assert [held.portfolio for held in await desk.portfolios.holders(None, "AAPL", CLOSE + HOUR)] == ["another", "main"]
-    assert [held.portfolio for held in await desk.portfolios.holders(None, "AAPL", CLOSE + DAY)] == ["another"]
+    assert await names_of_holders(desk, CLOSE) == ["main"]
+    assert await names_of_holders(desk, CLOSE + HOUR) == ["another", "main"]
+    assert await names_of_holders(desk, CLOSE + DAY) == ["another"]
 
 
 async def test_portfolio_when_it_changed_just_now_is_seen_before_the_projector_is() -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from shared.agents.decision import Stateless
 from shared.agents.opinion import Judgment
-from shared.agents.risk_manager import HISTORY_BARS, RiskDeps, RiskLimits, judge_trade, on_portfolio_changed
+from shared.agents.risk_manager import HISTORY_BARS, RiskDeps, judge_trade, on_portfolio_changed
+from shared.agents.risk_measure import RiskLimits
 from shared.errors import MissingError
 from shared.events.market import Bar
 from shared.events.portfolio import PortfolioChanged, RiskAssessment
@@ -105,6 +106,7 @@ async def test_measures_when_prices_are_real_are_numpys() -> None:
     wealth = np.cumprod(np.append(1, 1 + returns))
     expected = by_numpy(returns, 0.95) | by_numpy(returns, 0.99)
     expected |= {"concentration_hhi": weights @ weights}
+    expected |= {"gross_exposure": weights.sum(), "drawdown": 1 - wealth[-1] / wealth.max()}
     expected |= {"max_drawdown": max(1 - wealth[n] / wealth[: n + 1].max() for n in range(len(wealth)))}
     assert found.measures == pytest.approx(expected, rel=1e-9)
     assert found.observations == len(returns) == 250

@@ -14,19 +14,9 @@ from numpy.typing import NDArray
 from scipy import signal, stats
 
 from shared.errors import InvalidError, MissingError
-from shared.quant.risk import (
-    concentration_hhi,
-    ewma_es,
-    ewma_var,
-    ewma_volatility,
-    filtered_es,
-    filtered_var,
-    historical_es,
-    historical_var,
-    max_drawdown,
-    portfolio_returns,
-    returns_from_closes,
-)
+from shared.quant.contribution import concentration_hhi
+from shared.quant.risk import ewma_volatility, max_drawdown, portfolio_returns, returns_from_closes
+from shared.quant.value_at_risk import ewma_es, ewma_var, filtered_es, filtered_var, historical_es, historical_var
 
 type Floats = NDArray[np.float64]
 type Measure = Callable[[Floats, float], float]
