@@ -168,6 +168,10 @@ FULL: tuple[Event, ...] = (
             prices_as_of=CLOSE,
             breaches=(RiskBreach(limit="max_weight:AAPL", value=0.4, allowed=0.3),),
             unpriced=("XYZ",),
+            marginal_var_95={"AAPL": -0.01},
+            component_var_95={"AAPL": -0.004},
+            days_to_liquidate={"AAPL": 0.5},
+            stress={"autumn_2008": 0.18},
         ),
     ),
     OpinionGraded.caused_by(

@@ -149,8 +149,8 @@ def _of_returns(shares: "Floats", returns: "Floats") -> dict[str, float]:
         measures[f"ewma_es_{name}"] = value_at_risk.ewma_es(whole, level)
         measures[f"filtered_var_{name}"] = value_at_risk.filtered_var(whole, level)
         measures[f"filtered_es_{name}"] = value_at_risk.filtered_es(whole, level)
-    measures["max_drawdown"] = risk.max_drawdown(whole)
-    measures["drawdown"] = risk.drawdown(whole)
+    falls = risk.falls(whole)
+    measures["max_drawdown"], measures["drawdown"] = float(falls.max()), float(falls[-1])
     return measures
 
 

@@ -134,7 +134,7 @@ def max_drawdown(returns: Floats) -> float:
     InvalidError
         A return is NaN, infinite or below -1, or the array is not one-dimensional.
     """
-    return float(_falls(returns).max())
+    return float(falls(returns).max())
 
 
 def drawdown(returns: Floats) -> float:
@@ -142,10 +142,11 @@ def drawdown(returns: Floats) -> float:
 
     What is given, returned and refused is as in `max_drawdown`, which it never passes; 0 at a new peak.
     """
-    return float(_falls(returns)[-1])
+    return float(falls(returns)[-1])
 
 
-def _falls(returns: Floats) -> Floats:
+def falls(returns: Floats) -> Floats:
+    """Give the fall from the highest so far at the start and after each period, refused as in `max_drawdown`."""
     history = observed(returns, 1)
     if (history < -1).any():
         raise InvalidError("returns: more than everything cannot be lost")

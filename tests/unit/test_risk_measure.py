@@ -15,7 +15,7 @@ from scipy import signal, stats
 
 from shared.errors import InvalidError, MissingError
 from shared.quant.contribution import concentration_hhi
-from shared.quant.risk import ewma_volatility, max_drawdown, portfolio_returns, returns_from_closes
+from shared.quant.risk import drawdown, ewma_volatility, max_drawdown, portfolio_returns, returns_from_closes
 from shared.quant.value_at_risk import ewma_es, ewma_var, filtered_es, filtered_var, historical_es, historical_var
 
 type Floats = NDArray[np.float64]
@@ -283,3 +283,16 @@ def test_drawdown_when_there_is_no_return_is_missing() -> None:
 def test_drawdown_when_returns_are_impossible_is_refused(returns: list[float]) -> None:
     with pytest.raises(InvalidError):
         max_drawdown(np.array(returns))
+
+
+def test_drawdown_when_prices_are_real_is_the_last_fall() -> None:
+    returns = apple_returns()
+    closes = np.concatenate(([1.0], np.cumprod(1 + returns)))
+    assert drawdown(returns) == pytest.approx(1 - closes[-1] / max(closes), rel=1e-9)
+    assert drawdown(np.array([-0.5, 1.0])) == 0
+    assert drawdown(np.array([0.1, -0.5])) == 0.5
+
+
+@given(HISTORIES)
+def test_drawdown_when_compared_is_never_above_the_deepest(returns: Floats) -> None:
+    assert 0 <= drawdown(returns) <= max_drawdown(returns)
