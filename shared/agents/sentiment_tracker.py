@@ -1,7 +1,8 @@
 """The sentiment tracker: scores headlines as they come and keeps a rolling score per symbol, ageing by half-life.
 
-A headline that names no symbol concerns the market as a whole and is kept under `MARKET`. The same words from several
-vendors are one story and count once, as of the first of them. Where an authority acts, that is told as well.
+A headline concerns the symbols that its vendor links to it, else those that it names, else the market as a whole
+(`MARKET`). It counts full for the one that it names first, and less for those that it names after that. The same words
+from several vendors are one story and count once, as of the first. Where an authority acts, that is told as well.
 """
 
 import re
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from shared.agents.decision import Decision
 from shared.agents.opinion import Judgment
 from shared.agents.own_state import OwnState
-from shared.detection import regulation
+from shared.detection import company, regulation
 from shared.errors import MissingError
 from shared.events.emit import Emit
 from shared.events.market import MARKET
@@ -28,6 +29,8 @@ HALF_LIFE_HOURS = 72.0
 HEADLINES_KEPT = 8
 LEAST_WEIGHT = 0.05
 FULL_WEIGHT = 3.0
+OBJECT_RELEVANCE = 0.5
+"""What a headline counts for a symbol that it names after another: "Google sues Apple" is Google's news first."""
 
 
 class Headline(BaseModel):
@@ -39,6 +42,8 @@ class Headline(BaseModel):
         When the desk came to know it: nothing is judged by it before.
     published_at : datetime
         When it was published, never after `at`: its age counts from here.
+    relevance : float
+        What it weighs when new: less where it names another symbol first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +53,7 @@ class Headline(BaseModel):
     score: float
     at: datetime
     published_at: datetime
+    relevance: float = 1.0
 
 
 class SentimentState(BaseModel):
@@ -68,7 +74,7 @@ class SentimentDeps:
 async def on_news_received(
     event: NewsReceived, state: SentimentState, _deps: SentimentDeps
 ) -> Decision[SentimentState]:
-    """Score the headline, and emit the new sentiment of each symbol that it names."""
+    """Score the headline, and emit the new sentiment of each symbol that it concerns."""
     from shared.quant import sentiment  # its model is only needed where headlines are scored
 
     tone = sentiment.score(f"{event.data.headline}. {event.data.summary}".strip())
@@ -79,15 +85,19 @@ async def on_news_received(
         at=event.time,
         published_at=min(event.time, event.data.published_at),
     )
+    symbols = company.linked(event.data)
+    later = company.named(event.data.headline)[1:]
     headlines, emits = dict(state.headlines), list[Emit]()
-    for ordinal, symbol in enumerate(dict.fromkeys(event.data.symbols or (MARKET,))):
+    for ordinal, symbol in enumerate(symbols or (MARKET,)):
         known = headlines.get(symbol, ())
-        headlines[symbol] = _ordered((*known, headline))
+        relevance = OBJECT_RELEVANCE if symbol in later else 1.0
+        headlines[symbol] = _ordered((*known, headline.model_copy(update={"relevance": relevance})))
         if headlines[symbol] == known:
             continue
         current = _sentiment(symbol, headlines[symbol], event.time)
         emits.append(Emit(SentimentScored.caused_by(event, source=NAME, data=current, ordinal=ordinal)))
-    change = regulation.find(event.data, event.id) if emits else None
+    item = event.data.model_copy(update={"symbols": symbols})
+    change = regulation.find(item, event.id) if emits else None
     if change is not None:
         emits.append(Emit(RegulationChanged.caused_by(event, source=NAME, data=change)))
     return Decision(SentimentState(headlines=_kept(headlines)), tuple(emits))
@@ -142,7 +152,7 @@ def _kept(headlines: dict[str, tuple[Headline, ...]]) -> dict[str, tuple[Headlin
 
 def _weight(headline: Headline, now: datetime) -> float:
     age_hours = (now - headline.published_at).total_seconds() / 3600
-    return decayed(1.0, max(0.0, age_hours), HALF_LIFE_HOURS)
+    return decayed(headline.relevance, max(0.0, age_hours), HALF_LIFE_HOURS)
 
 
 def _sentiment(symbol: str, headlines: tuple[Headline, ...], now: datetime) -> Sentiment:

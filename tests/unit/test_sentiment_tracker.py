@@ -27,6 +27,7 @@ from shared.store.port import Commit
 from tests.builders import CLOSE, DAY, HOUR, MINUTE, SECOND, a_headline, a_trade_request, altered
 
 GOOD, BAD = "Apple's profit soars and beats every estimate", "Apple's profit plunges and misses every estimate"
+MARKET_BAD = "Stocks plunge as profits miss every estimate"
 HALF_LIFE = 72 * HOUR
 
 
@@ -83,6 +84,30 @@ async def test_headline_when_it_has_a_summary_is_scored_with_it() -> None:
     scored = await last_said(a_headline("Apple reports", summary="Profit plunges and misses every estimate."))
     assert scored.score == sentiment.score("Apple reports. Profit plunges and misses every estimate.").value
     assert scored.score < tone("Apple reports")
+
+
+async def test_headline_when_vendor_links_nothing_concerns_what_it_names() -> None:
+    said, state = await read(a_headline(GOOD, symbols=()))
+    assert [scored.data.symbol for scored in said] == ["AAPL"] == list(state.headlines)
+
+
+async def test_headline_when_vendor_links_symbols_keeps_them() -> None:
+    said, _ = await read(a_headline(GOOD, symbols=("IBM",)))
+    assert [(scored.data.symbol, scored.data.weight) for scored in said] == [("IBM", 1)]
+
+
+@pytest.mark.parametrize("symbols", [(), ("AAPL", "GOOG")])
+async def test_headline_when_it_names_two_counts_less_for_the_second(symbols: tuple[str, ...]) -> None:
+    said, _ = await read(a_headline("Google sues Apple", symbols=symbols))
+    assert {scored.data.symbol: scored.data.weight for scored in said} == {"GOOG": 1, "AAPL": 0.5}
+    assert {scored.data.score for scored in said} == {tone("Google sues Apple")}
+    judgment = await judged([a_headline("Google sues Apple", symbols=symbols)], HALF_LIFE)
+    assert judgment.confidence == pytest.approx(0.25 / 3)
+
+
+async def test_headline_when_it_names_a_rival_first_moves_the_score_less_than_own_news() -> None:
+    scored = await last_said(a_headline(GOOD), a_headline("Google beats Apple", symbols=("AAPL",)))
+    assert scored.score == pytest.approx((tone(GOOD) + 0.5 * tone("Google beats Apple")) / 1.5)
 
 
 async def test_headline_when_it_names_a_symbol_twice_counts_once() -> None:
@@ -185,16 +210,16 @@ async def test_headlines_when_they_come_in_any_order_leave_the_same_state(hours:
 
 
 async def test_news_when_it_names_no_symbol_concerns_the_whole_market() -> None:
-    said, state = await read(a_headline(BAD, symbols=()))
+    said, state = await read(a_headline(MARKET_BAD, symbols=()))
     assert [scored.data.symbol for scored in said] == ["MARKET"] == list(state.headlines)
-    judgment = await judged([a_headline(BAD, symbols=())], symbol="IBM")
-    assert judgment.stance == pytest.approx(tone(BAD))
+    judgment = await judged([a_headline(MARKET_BAD, symbols=())], symbol="IBM")
+    assert judgment.stance == pytest.approx(tone(MARKET_BAD))
     assert judgment.confidence == pytest.approx(0.3 / 3)
 
 
 async def test_judgment_when_symbol_and_market_have_news_counts_the_market_less() -> None:
-    judgment = await judged([a_headline(GOOD), a_headline(BAD, symbols=())])
-    assert judgment.stance == pytest.approx((tone(GOOD) + 0.3 * tone(BAD)) / 1.3)
+    judgment = await judged([a_headline(GOOD), a_headline(MARKET_BAD, symbols=())])
+    assert judgment.stance == pytest.approx((tone(GOOD) + 0.3 * tone(MARKET_BAD)) / 1.3)
     assert judgment.confidence == pytest.approx(1 / 3)
 
 
@@ -208,7 +233,7 @@ async def test_judgment_when_selling_is_the_opposite_of_buying() -> None:
 
 async def test_judgment_when_made_names_its_headlines() -> None:
     events = [a_headline(f"{GOOD} {n}", time=CLOSE + n * MINUTE) for n in range(4)]
-    market = a_headline(BAD, symbols=())
+    market = a_headline(MARKET_BAD, symbols=())
     judgment = await judged([*events, market], DAY)
     shown = [(entry.event, entry.value) for entry in judgment.evidence]
     assert shown == [(event.id, event.data.headline) for event in (*events[1:], market)]
@@ -275,3 +300,33 @@ async def test_headline_when_an_authority_acts_tells_of_it_once() -> None:
     assert (change.causationid, change.stream, change.time) == (first.id, "news", CLOSE)
     assert (change.data.authority, change.data.action, change.data.symbols) == ("SEC", "sue", ("AAPL",))
     assert change.data.news == first.id
+
+
+async def test_headline_when_an_authority_acts_on_a_named_company_tells_its_symbol() -> None:
+    decision = await on_news_received(
+        a_headline("SEC sues Apple", symbols=()), SentimentState(), deps_with(InMemoryEventStore())
+    )
+    [change] = [emit.event for emit in decision.emits if isinstance(emit.event, RegulationChanged)]
+    assert change.data.symbols == ("AAPL",)
+
+
+HOSTILE = st.one_of(
+    st.text(min_size=1, max_size=400),
+    st.lists(
+        st.sampled_from(["$AAPL", "IBM", "profit soars ", "\x00", "\u202e", "📈", "<b>", "'; DROP", "{0}", " "])
+    ).map(lambda parts: "x" + "".join(parts)[:400]),
+)
+
+
+@given(HOSTILE, st.text(max_size=400))
+@settings(max_examples=100, deadline=None)
+async def test_headline_when_its_text_is_anything_only_moves_scores(text: str, summary: str) -> None:
+    calm = a_headline("Annual meeting set for May", symbols=("MSFT",))
+    said, state = await read(calm, a_headline(text, summary=summary, symbols=("IBM",)))
+    assert {scored.data.symbol for scored in said} == {"MSFT", "IBM"} == set(state.headlines)
+    assert all(-1 <= scored.data.score <= 1 and scored.data.weight <= 1 for scored in said)
+    assert state.headlines["MSFT"] == (await read(calm))[1].headlines["MSFT"]
+    judgment = await judged([a_headline(text, summary=summary, symbols=("AAPL",))])
+    assert -1 <= judgment.stance <= 1
+    assert judgment.veto is None
+    assert judgment.confidence <= 1 / 3
