@@ -13,6 +13,7 @@ from local import key_command, report
 from local.client import DEFAULT_PORT, DeskClient
 from local.console import Json, complaints, print_json
 from local.invocation import LOG_FORMAT, InvocationFilter
+from local.log_line import JsonLine
 from shared.errors import InvalidError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="An event-driven team of finance agents.")
@@ -38,7 +39,8 @@ def run(
             os.environ[name] = str(value)
     console = logging.StreamHandler()
     console.addFilter(InvocationFilter())
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=[console])
+    console.setFormatter(logging.Formatter(LOG_FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[console])
     logging.getLogger("azure").setLevel(logging.WARNING)  # its packages tell of every link and request
     for noisy in ("uvicorn", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -46,6 +48,8 @@ def run(
         from local.host import Host  # the other commands do not load the function app
 
         host = Host(port)
+        if host.desk.settings.log == "json":
+            console.setFormatter(JsonLine())
 
         def ready() -> None:
             print_json(report.described(host)) if as_json else typer.echo(report.banner(host))

@@ -8,6 +8,8 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from uuid import uuid4
 
+from shared.telemetry.work import current
+
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s%(invocation)s: %(message)s"
 
 _current: ContextVar[tuple[str, str] | None] = ContextVar("invocation", default=None)
@@ -27,13 +29,17 @@ def invocation(function_name: str) -> Iterator[str]:
 class InvocationFilter(logging.Filter):
     """Gives each record that passes a handler `function_name` and `invocation_id`, empty outside an invocation.
 
-    `invocation` is both as `LOG_FORMAT` shows them.
+    `invocation` is both as `LOG_FORMAT` shows them. What it is about (`event`, `correlation`, `agent`, `trace`) is
+    added where whoever logs has not said so.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record through."""
         name, invocation_id = _current.get() or ("", "")
         shown = f" [{name} {invocation_id}]" if name else ""
+        if (work := current()) is not None:
+            about = {"event": work.event, "correlation": work.correlation, "agent": work.agent, "trace": work.trace}
+            record.__dict__.update(about | record.__dict__)
         record.__dict__.update(function_name=name, invocation_id=invocation_id, invocation=shown)
         return True
 

@@ -27,6 +27,10 @@ class Freshness:
         for bar in bars:
             self._newest[bar.symbol] = max(bar.closed_at, self._newest.get(bar.symbol, bar.closed_at))
 
+    def ages(self, now: datetime) -> dict[str, float]:
+        """Give the desk seconds since the newest close of each symbol that has been asked for or heard of."""
+        return {symbol: (now - at).total_seconds() for symbol, at in self._newest.items()}
+
     async def complaint(self, symbols: Sequence[str], now: datetime) -> str | None:
         """Say which symbols have no price that an agent would still judge by, and since when; None when all have."""
         newest = {symbol: await self.newest(symbol, now) for symbol in symbols}

@@ -26,6 +26,8 @@ from shared.market.port import MarketSource
 from shared.projections.bar import BarHistory
 from shared.projections.portfolio import stream_of
 from shared.store.port import EventStore
+from shared.telemetry.none import OFF
+from shared.telemetry.port import Telemetry
 from shared.watchlist import Watchlist
 
 logger = logging.getLogger(__name__)
@@ -60,11 +62,14 @@ class Status:
     succeeded_at : datetime or None
         Desk time of the last tick that worked.
     problem : str or None
-        Why the last tick failed, and whose prices are stale and since when; None when all is well.
+        Why the last tick failed, or whose prices are stale and since when; None when all is well.
+    begun_at : datetime or None
+        Desk time of the first tick.
     """
 
     succeeded_at: datetime | None = None
     problem: str | None = None
+    begun_at: datetime | None = None
 
 
 @dataclass
@@ -92,6 +97,7 @@ class Ingest:
     opened_at: datetime
     lookback: timedelta
     status: dict[str, Status] = field(default_factory=dict)
+    telemetry: Telemetry = OFF
     _reached: dict[str, datetime] = field(default_factory=dict)
     _known: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _filled: set[str] = field(default_factory=set)
@@ -117,11 +123,15 @@ class Ingest:
         # A source that fails must not fail the timer: the next tick's window covers what this one missed.
         status, now = self.status.setdefault(name, Status()), self.clock.now()
         count, problems = 0, list[str | None]()
-        try:
-            count = await tick(now)
-            status.succeeded_at = now
-        except FinAgentError as error:
-            problems.append(str(error))
+        with self.telemetry.span(f"ingest {name}", "internal", {"finagent.timer": name}) as span:
+            try:
+                count = await tick(now)
+                status.succeeded_at = now
+            except FinAgentError as error:
+                problems.append(str(error))
+                span.set("error.type", type(error).__qualname__)
+                self.telemetry.count("finagent.tick.failures", {"finagent.timer": name})
+            span.set("finagent.new_events", count)
         if name == "market":
             problems.append(await self._complaint(now))
         self._report(name, "; ".join(filter(None, problems)) or None)
@@ -129,7 +139,10 @@ class Ingest:
 
     async def _complaint(self, now: datetime) -> str | None:
         try:
-            return await self._freshness.complaint(self.watchlist.symbols, now)
+            complaint = await self._freshness.complaint(self.watchlist.symbols, now)
+            for symbol, seconds in self._freshness.ages(now).items():
+                self.telemetry.set("finagent.data.age", seconds, {"finagent.symbol": symbol})
+            return complaint
         except FinAgentError as error:
             return f"whether prices are stale is not known: {error}"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -11,11 +11,10 @@ from shared.agents.oracle import NAME as ORACLE
 from shared.agents.own_state import OwnState
 from shared.agents.registry import STATES, STEPS, TRADE, handlers
 from shared.agents.step import CONSENSUS, Round, Rounds, StepDeps
-from shared.bus.port import EventBus
 from shared.bus.topology import Topology
 from shared.callers.caller import Caller
 from shared.clock import Clock
-from shared.errors import FinAgentError, InvalidError, MissingError
+from shared.errors import MissingError
 from shared.events.catalogue import decode
 from shared.events.envelope import Event
 from shared.events.forecast import ForecastPublished
@@ -23,28 +22,13 @@ from shared.events.market import Bar
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged
 from shared.events.trade import ConsensusReached, OpinionFormed, TradeRequested
-from shared.ingest import Ingest
 from shared.projections.bar import BarHistory
 from shared.projections.portfolio import Portfolios
 from shared.projections.view import Views
 from shared.store.port import EventStore, Filter, Page
+from shared.vitals import Vitals
 
-PROOF_SECONDS = 1.0
 _WHOLE_STREAM = 1_000
-
-
-@dataclass(slots=True)
-class Proof:
-    """That the store can be written to, and that store and bus answer.
-
-    Attributes
-    ----------
-    until, ready_until : float
-        When it is to be shown again, by the event loop's clock: it costs a write to the disk, and calls over a network.
-    """
-
-    until: float = float("-inf")
-    ready_until: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +36,14 @@ class Queries:
     """Answers questions about the desk."""
 
     store: EventStore
-    bus: EventBus
     clock: Clock
     bars: BarHistory
     portfolios: Portfolios
     views: Views
-    ingest: Ingest
+    vitals: Vitals
     topology: Topology
     step_deps: StepDeps
     feed: str
-    proof: Proof = field(default_factory=Proof)
 
     async def events(self, wanted: Filter, after: str, limit: int, wait_seconds: float = 0) -> Page:
         """Give a page of events after a cursor; when there is none yet, wait for one until the time is up.
@@ -209,27 +191,21 @@ class Queries:
                 return body
         raise MissingError(f"{agent} has no view of {subject}")
 
-    async def is_ready(self) -> bool:
-        """Say whether store and bus answered within the last second: whoever asks costs no more than once a second."""
-        now = asyncio.get_running_loop().time()
-        if now >= self.proof.ready_until and not await self._problems():
-            self.proof.ready_until = now + PROOF_SECONDS
-        return now < self.proof.ready_until
-
     async def health(self) -> dict[str, Any]:
-        """Say whether store and bus answer, what waits, and how the last ticks went."""
-        problems = await self._problems()
+        """Say whether the desk should be given work, what waits and since when, and how the last ticks went."""
+        signs = await self.vitals.signs()
         return {
-            "status": "unavailable" if problems else "ready",
-            "problems": problems,
+            "status": signs.status,
+            "problems": [*signs.problems, *filter(None, [signs.overload])],
             "feed": self.feed,
             "desk_time": self.clock.now(),
             "pace": self.clock.pace,
-            "backlog": {} if problems else await self._backlog(),
-            "dead_letters": 0 if problems else len(await self.bus.dead_letters()),
+            "backlog": signs.backlog,
+            "waits": {name: round(seconds, 1) for name, seconds in signs.waits.items()},
+            "dead_letters": sum(signs.dead_letters.values()),
             "ticks": {
                 name: {"succeeded_at": status.succeeded_at, "problem": status.problem}
-                for name, status in self.ingest.status.items()
+                for name, status in self.vitals.ticks().items()
             },
         }
 
@@ -249,34 +225,6 @@ class Queries:
         rounds = (await OwnState(self.store, CONSENSUS, Rounds).read(request.stream)).rounds
         opened = rounds.get(request.id, Round())
         return opened.deadline or TRADE.deadline_of(request, self.step_deps)
-
-    async def _problems(self) -> list[str]:
-        return [problem for problem in (await self._problem_of_store(), await self._problem_of_bus()) if problem]
-
-    async def _problem_of_store(self) -> str | None:
-        now = asyncio.get_running_loop().time()
-        if now < self.proof.until:
-            return None
-        try:
-            await self.store.check()
-        except FinAgentError as error:
-            return f"store: {error}"
-        self.proof.until = now + PROOF_SECONDS
-        return None
-
-    async def _problem_of_bus(self) -> str | None:
-        try:
-            await self._backlog()
-            await self.bus.dead_letters()
-        except FinAgentError as error:
-            return f"bus: {error}"
-        return None
-
-    async def _backlog(self) -> dict[str, int]:
-        try:
-            return await self.bus.backlog()
-        except InvalidError:  # the desk may not count, as in Azure; that the bus answers, dead letters show
-            return {}
 
 
 def _reads(caller: Caller, body: bytes) -> bool:

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
@@ -31,6 +32,10 @@ from shared.ledger.in_memory import InMemoryLedger
 from shared.ledger.meter import Metering
 from shared.settlement.port import Settlement
 from shared.store.port import Commit, EventStore
+from shared.telemetry.handling import Handled, handling
+from shared.telemetry.none import OFF
+from shared.telemetry.port import Telemetry
+from shared.telemetry.work import note
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +125,8 @@ class Runtime:
         clock: Clock,
         roles: Mapping[str, Role],
         book: Book | None = None,
+        *,
+        telemetry: Telemetry = OFF,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -127,6 +134,7 @@ class Runtime:
         self._clock = clock
         self._roles = roles
         self._book = book or Book(InMemoryLedger(), Metering())
+        self._telemetry = telemetry
         self._own = {name: OwnState[BaseModel](store, name, role.state) for name, role in roles.items()}
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -138,11 +146,13 @@ class Runtime:
         Exception
             What nobody foresaw: the host gives the message back and, after the last delivery, dead-letters it.
         """
-        await self._guard(received, agent, lambda event: self._decide(event, self._roles[agent]))
+        with self._handling(received, agent):
+            await self._guard(received, agent, lambda event: self._decide(event, self._roles[agent]))
 
     async def fold(self, received: Received, reader: str, fold: Callable[[Event], Awaitable[None]]) -> None:
         """Let a reader that emits nothing take in a message, with the same care for what is wrong with it."""
-        await self._guard(received, reader, lambda event: self._timed(fold(event)))
+        with self._handling(received, reader):
+            await self._guard(received, reader, lambda event: self._timed(fold(event)))
 
     async def _timed(self, work: Awaitable[None]) -> None:
         meter, began = self._book.metering.current, perf_counter()
@@ -164,6 +174,24 @@ class Runtime:
         except InvalidError:
             event = None
         await self._give_up(received, agent, reason, event)
+
+    def _handling(self, received: Received, agent: str) -> AbstractContextManager[None]:
+        if received.concerns not in ("", agent):
+            return nullcontext()
+        return handling(
+            self._telemetry,
+            Handled(
+                agent=agent,
+                topic=received.topic,
+                message_id=received.message_id,
+                event_id=received.event_id,
+                event_type=received.subject,
+                correlation_id=received.correlation_id,
+                attempt=received.attempt,
+                delivery_count=received.delivery_count,
+                body=received.body,
+            ),
+        )
 
     async def _guard(self, received: Received, agent: str, work: Callable[[Event], Awaitable[None]]) -> None:
         with self._book.message(agent, received.topic, len(received.body), received.enqueued_at) as meter:
@@ -191,6 +219,7 @@ class Runtime:
             for _ in range(_CONFLICTS):
                 done = await self._kept(self._store.receipt(role.name, event.stream, event.id))
                 if done is not None:
+                    note("duplicate")
                     await self._kept(self._settlement.settle(None, done))
                     return
                 try:
@@ -241,10 +270,12 @@ class Runtime:
             return
         pause = min(BACKOFF_SECONDS * 2**received.attempt, LONGEST_BACKOFF_SECONDS)
         due = after(self._clock, self._clock.now(), pause)
+        note("delayed")
         logger.warning("will try again: %s", reason, extra={"agent": agent, "event": received.message_id})
         await self._bus.publish([_delayed_copy(received, agent, attempt, due)])
 
     async def _give_up(self, received: Received, agent: str, reason: str, event: Event | None) -> None:
+        note("failed")
         logger.error("given up: %s", reason, extra={"agent": agent, "event": received.message_id})
         await self.emit([_failure(received, agent, reason, event, self._clock.now())])
 

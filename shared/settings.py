@@ -164,6 +164,28 @@ class Settings(BaseModel):
         "finagent", pattern=r"^[A-Za-z0-9_-]+$", alias="COSMOS_DATABASE", description="The database in it."
     )
 
+    # No secret where identities send, as in what is deployed; elsewhere who knows it may send, and read nothing.
+    application_insights: str | None = Field(
+        None,
+        repr=False,
+        alias="APPLICATIONINSIGHTS_CONNECTION_STRING",
+        description="Application Insights: spans and metrics go there.",
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=_URL,
+        alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="A collector that takes OTLP over HTTP: spans and metrics go there.",
+    )
+    traces_exporter: Literal["otlp", "console", "none"] | None = Field(
+        None,
+        alias="OTEL_TRACES_EXPORTER",
+        description="`console` writes spans and metrics to standard error; `none` turns telemetry off.",
+    )
+    log: Literal["text", "json"] = Field(
+        "text", alias="FINAGENT_LOG", description="How the embedded host logs: lines to read, or JSON."
+    )
+
     @model_validator(mode="after")
     def _azure_is_whole(self) -> Self:
         if (self.servicebus_connection is None) != (self.cosmos_endpoint is None):
@@ -198,6 +220,15 @@ class Settings(BaseModel):
     def keys_file(self) -> Path:
         """The embedded desk's keys; live and recorded desks of one folder share them."""
         return self.data / "keys.sqlite"
+
+    @property
+    def telemetry(self) -> Literal["azure", "otlp", "console"] | None:
+        """Where spans and metrics go; None when nowhere, the default."""
+        if self.traces_exporter is not None:
+            return None if self.traces_exporter == "none" else self.traces_exporter
+        if self.application_insights is not None:
+            return "azure"
+        return "otlp" if self.otlp_endpoint is not None else None
 
     @property
     def is_live(self) -> bool:

@@ -7,7 +7,7 @@ wants an event and has no receipt for it after a while is sent it again, alone.
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -19,12 +19,15 @@ from shared.agents.step import CONSENSUS, Round, Rounds, Step, StepDeps
 from shared.bus.port import DeadLetter, EventBus, Message, message_for
 from shared.bus.topology import Topology, agent_of
 from shared.clock import Clock, after
-from shared.errors import ConflictError, InvalidError, TransientError
+from shared.errors import ConflictError, FinAgentError, InvalidError, TransientError
 from shared.events.catalogue import decode
 from shared.events.envelope import Event, UtcTime, derive_id
 from shared.events.step import StepFailed
+from shared.ingest import Status
 from shared.runtime import Received, Runtime
 from shared.store.port import Commit, EventStore, Filter
+from shared.telemetry.none import OFF
+from shared.telemetry.port import Telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +88,10 @@ class Sweep:
     ----------
     agents : frozenset of str
         Who leaves receipts.
+    status : Status
+        How the last ticks went.
+    measure : callable, optional
+        Looks at the desk's vital signs; done with each tick.
     """
 
     store: EventStore
@@ -94,10 +101,30 @@ class Sweep:
     topology: Topology
     step_deps: StepDeps
     agents: frozenset[str]
+    status: Status = field(default_factory=Status)
+    telemetry: Telemetry = OFF
+    measure: Callable[[], Awaitable[None]] | None = None
     _told: set[str] = field(default_factory=set)
 
     async def tick(self) -> int:
         """Sweep once, and give the number of messages that were sent again."""
+        now = self.clock.now()
+        self.status.begun_at = self.status.begun_at or now
+        with self.telemetry.span("sweep", "internal", {"finagent.timer": NAME}) as span:
+            try:
+                sent = await self._sweep()
+            except Exception as error:
+                # What nobody foresaw may repeat anything; the log has the rest.
+                self.status.problem = str(error) if isinstance(error, FinAgentError) else type(error).__qualname__
+                self.telemetry.count("finagent.tick.failures", {"finagent.timer": NAME})
+                raise
+            span.set("finagent.sent_again", sent)
+        self.status.succeeded_at, self.status.problem = now, None
+        if self.measure is not None:
+            await self.measure()
+        return sent
+
+    async def _sweep(self) -> int:
         own = OwnState[SweepState](self.store, NAME, SweepState)
         state, etag = await own.load(STREAM)
         now = self.clock.now()

@@ -1,5 +1,6 @@
 """The composition root: the only place that names adapters. Everything is built at first use, nothing at import."""
 
+from collections import ChainMap
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,13 +12,13 @@ from shared.agents.market_analyst import AnalystDeps, AnalystState
 from shared.agents.options_strategist import OptionsDeps
 from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
-from shared.agents.registry import STATES, handlers
+from shared.agents.registry import STATES, STEPS, handlers
 from shared.agents.risk_manager import RiskDeps
 from shared.agents.risk_measure import RiskLimits
 from shared.agents.sentiment_tracker import SentimentDeps, SentimentState
 from shared.agents.step import CONSENSUS, StepDeps
 from shared.bus.port import HostedBus
-from shared.bus.topology import topology
+from shared.bus.topology import agent_of, topology
 from shared.callers.authority import Authority, EntraAuthority, KeyAuthority
 from shared.callers.bucket import Buckets
 from shared.callers.platform import ON_A_MACHINE, Platform
@@ -27,8 +28,9 @@ from shared.clock import Clock
 from shared.costs import PriceTable
 from shared.engine import azure, embedded
 from shared.errors import InvalidError
+from shared.events.trade import OpinionFormed
 from shared.grading import Grading
-from shared.ingest import Ingest
+from shared.ingest import Ingest, Status
 from shared.ledger.book import Book
 from shared.market.port import MarketSource
 from shared.projections.bar import BarHistory
@@ -39,9 +41,14 @@ from shared.projections.view import Views
 from shared.queries import Queries
 from shared.runtime import Role, Runtime
 from shared.settings import Settings
+from shared.settlement.observed import ObservedSettlement
+from shared.settlement.port import Settlement
 from shared.sqlite import Database
 from shared.store.port import EventStore
 from shared.sweep import Sweep
+from shared.telemetry.none import OFF
+from shared.telemetry.port import Telemetry
+from shared.vitals import SWEEP, Vitals
 from shared.watchlist import Watchlist
 
 
@@ -75,6 +82,8 @@ class Desk:
     buckets: Buckets
     book: Book
     prices: PriceTable
+    vitals: Vitals
+    telemetry: Telemetry
     database: Database | None
     close: Callable[[], Coroutine[Any, Any, None]] = field(repr=False)
 
@@ -95,7 +104,7 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     """Put together a desk: in Azure where the settings name a namespace and an account there, else on one file."""
     _check_authority(settings, platform)
     # Before anything is opened: these may refuse the settings.
-    source, prices = _source(settings), PriceTable.load(settings.prices)
+    source, prices, telemetry = _source(settings), PriceTable.load(settings.prices), _telemetry(settings)
     connection, endpoint = settings.servicebus_connection, settings.cosmos_endpoint
     engine = azure(settings, connection, endpoint) if connection and endpoint else embedded(settings)
     store, bus, clock, projections = engine.store, engine.bus, engine.clock, engine.projections
@@ -113,7 +122,11 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     }
     roles = {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}
     book = Book(engine.ledger, engine.metering, lock_seconds=topology().lock_seconds)
-    runtime = Runtime(store, bus, engine.settlement, clock, roles, book)
+    swept = Status()
+    settlement: Settlement = engine.settlement
+    if telemetry.enabled:
+        settlement = ObservedSettlement(settlement, telemetry)
+    runtime = Runtime(store, bus, settlement, clock, roles, book, telemetry=telemetry)
     ingest = Ingest(
         source=source,
         clock=clock,
@@ -124,14 +137,18 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         interval=settings.interval,
         opened_at=engine.opened_at,
         lookback=timedelta(days=settings.lookback_days),
+        telemetry=telemetry,
     )
+    timers = ChainMap({SWEEP: swept}, ingest.status)
+    vitals = Vitals(store, bus, clock, _voters(), settings.deadline_seconds, timers, telemetry)
 
     async def close() -> None:
+        await telemetry.close()
         await book.close()
         await engine.close()
 
     feed = "alpaca" if settings.is_live else "recorded"
-    queries = Queries(store, bus, clock, bars, portfolios, views, ingest, topology(), step_deps, feed)
+    queries = Queries(store, clock, bars, portfolios, views, vitals, topology(), step_deps, feed)
     return Desk(
         settings=settings,
         clock=clock,
@@ -141,7 +158,18 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         runtime=runtime,
         projector=Projector(projections, store),
         ingest=ingest,
-        sweep=Sweep(store, bus, clock, runtime, topology(), step_deps, frozenset(roles)),
+        sweep=Sweep(
+            store,
+            bus,
+            clock,
+            runtime,
+            topology(),
+            step_deps,
+            frozenset(roles),
+            swept,
+            telemetry,
+            vitals.measure,
+        ),
         grading=Grading(store, clock, runtime, bars, views),
         portfolios=portfolios,
         queries=queries,
@@ -149,6 +177,8 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         buckets=Buckets(settings.requests_per_second, max(1.0, 2 * settings.requests_per_second)),
         book=book,
         prices=prices,
+        vitals=vitals,
+        telemetry=telemetry,
         database=engine.database,
         close=close,
     )
@@ -173,6 +203,29 @@ def _authority(settings: Settings, ring: KeyRing) -> Authority | None:
             return KeyAuthority(ring)
         case "entra":
             return EntraAuthority()
+
+
+def _voters() -> frozenset[str]:
+    """Give the subscriptions that a step waits for: those of its judges, and that of the count."""
+    known = topology()
+    return frozenset(
+        name
+        for step in STEPS
+        for kind in (step.trigger, OpinionFormed)
+        for name in known.wanting(kind.topic, kind.name())
+        if agent_of(name) in (*step.judges, CONSENSUS)
+    )
+
+
+def _telemetry(settings: Settings) -> Telemetry:
+    if (destination := settings.telemetry) is None:
+        return OFF
+    from shared.telemetry.open_telemetry import open_telemetry
+
+    try:
+        return open_telemetry(destination, settings.application_insights)
+    except ImportError as error:
+        raise InvalidError(f"telemetry to {destination} needs a package that is not installed: {error.name}") from error
 
 
 def _recording(settings: Settings) -> MarketSource:

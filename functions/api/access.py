@@ -43,6 +43,7 @@ ROLES: Mapping[tuple[str, str], Role | None] = {
     ("GET", "/api/costs"): Role.READER,
     ("GET", "/api/dead-letters"): Role.OPERATOR,
     ("POST", "/api/dead-letters/{id}/redrive"): Role.OPERATOR,
+    ("GET", "/api/health/live"): None,
     ("GET", "/api/health"): None,  # who is not known hears only whether it is ready
 }
 """The role that each operation takes; None where nobody is asked."""

@@ -24,6 +24,11 @@ from functions.api import (
 )
 from functions.api.gate import HEADERS, Gate
 from functions.api.measured import Measured
+from functions.api.traced import Traced
+from shared import wiring
+from shared.errors import FinAgentError
+from shared.telemetry.none import OFF
+from shared.telemetry.port import Telemetry
 
 MAX_BODY_BYTES = 1_000_000
 
@@ -41,7 +46,14 @@ async def answer(request: func.HttpRequest, context: func.Context) -> func.HttpR
 @cache
 def _bridge() -> func.AsgiMiddleware:
     """Give the bridge between the platform's requests and the app, built at the first request."""
-    return func.AsgiMiddleware(Gate(Measured(application()), MAX_BODY_BYTES))
+    return func.AsgiMiddleware(Gate(Traced(Measured(application()), _telemetry), MAX_BODY_BYTES))
+
+
+def _telemetry() -> Telemetry:
+    try:
+        return wiring.desk().telemetry
+    except FinAgentError:  # whoever needs a desk will say what is wrong with it
+        return OFF
 
 
 def application() -> FastAPI:

@@ -63,46 +63,58 @@ class Tick(BaseModel):
     succeeded_at : datetime or None
         Desk time of the last tick that worked.
     problem : str or None
-        Why the last tick failed; null when it worked.
+        Why the last tick failed, or whose prices are stale and since when; null when all is well.
     """
 
     succeeded_at: UtcTime | None
     problem: str | None
 
 
+class Life(BaseModel):
+    """That the process answers."""
+
+    status: Literal["alive"]
+
+
 class Health(BaseModel):
-    """Whether the desk is ready.
+    """Whether the desk should be given work.
 
     Attributes
     ----------
+    status : str
+        `ready`; `overloaded` when votes would come after their deadline, so that new trades are turned away; or
+        `unavailable`.
     problems : list of str
-        What does not answer.
+        What does not answer, or who is late with what.
     feed : str
         Where prices come from: `alpaca` or `recorded`.
     pace : float
         Desk seconds per second.
     backlog : dict of str to int
         Messages that wait, by subscription; empty where the desk may not count them.
+    waits : dict of str to float
+        Seconds that the oldest of them could have been taken, by subscription, where the bus can tell.
     dead_letters : int
         Messages that were given up.
     ticks : dict of str to Tick
         By timer; a failed tick does not make the desk unavailable.
     """
 
-    status: Literal["ready", "unavailable"]
+    status: Literal["ready", "overloaded", "unavailable"]
     problems: list[str]
     feed: str
     desk_time: UtcTime
     pace: float
     backlog: dict[str, int]
+    waits: dict[str, float]
     dead_letters: int
     ticks: dict[str, Tick]
 
 
 class Readiness(BaseModel):
-    """Whether the desk is ready, for who is not known to it."""
+    """Whether the desk should be given work, for who is not known to it."""
 
-    status: Literal["ready", "unavailable"]
+    status: Literal["ready", "overloaded", "unavailable"]
 
 
 @router.get("/agents", response_model=Agents)
@@ -153,15 +165,21 @@ def _schemas() -> dict[str, dict[str, Any]]:
 @router.get(
     "/health",
     response_model=Health | Readiness,
-    responses={503: {"model": Health | Readiness, "description": "Store or bus does not answer."}},
+    responses={503: {"model": Health | Readiness, "description": "Store or bus does not answer, or too much waits."}},
 )
 async def get_health(caller: Calling) -> Response:
-    """Say whether the desk is ready: 200 only when store and bus answered within the last second.
+    """Say whether to send the desk work: 200 when store and bus answer, and votes come before their deadline.
 
     What is behind it is for callers who may read.
     """
     if not caller.may(Role.READER):
-        is_ready = await desk().queries.is_ready()
-        return operation.answer(Readiness(status="ready" if is_ready else "unavailable"), 200 if is_ready else 503)
+        status = await desk().vitals.status()
+        return operation.answer(Readiness(status=status), 200 if status == "ready" else 503)
     health = Health.model_validate(await desk().queries.health())
     return operation.answer(health, 200 if health.status == "ready" else 503)
+
+
+@router.get("/health/live", response_model=Life)
+async def get_life() -> Response:
+    """Say that the process answers, and ask nothing of store or bus: whoever gets no answer may restart it."""
+    return operation.answer(Life(status="alive"))

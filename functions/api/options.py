@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 from uuid import uuid4
 
 from fastapi import Depends, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from functions.api import operation
 from functions.api.access import Calling
@@ -19,6 +19,11 @@ from shared.wiring import Desk, desk
 router = operation.router("/api/options", "options")
 
 
+def _whole(value: object) -> object:
+    # In JSON 30.0 is an integer, too.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class OptionsRequest(OptionsWish):
     """What somebody wants to do with options; nothing is bought or sold by it."""
 
@@ -27,7 +32,7 @@ class OptionsRequest(OptionsWish):
     )
 
     view: Annotated[Stance, Field(strict=True)] | None = None
-    horizon_days: Annotated[Days, Field(strict=True)] = 30
+    horizon_days: Annotated[Days, Field(strict=True), BeforeValidator(_whole)] = 30
     risk_budget: Annotated[Budget, Field(strict=True)]
 
 

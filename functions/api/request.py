@@ -8,10 +8,12 @@ from typing import Annotated
 from fastapi import Header, Request
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
-from functions.api.problem import FieldError
+from functions.api.problem import FieldError, ProblemError
 from shared.callers.caller import Caller
 from shared.events.envelope import UtcTime
 from shared.wiring import Desk
+
+RETRY_SECONDS = 10
 
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 
@@ -74,3 +76,16 @@ def check_symbol(current: Desk, symbol: str, field: str, status: int = 422) -> N
     if symbol not in current.watchlist.symbols:
         known = ", ".join(current.watchlist.symbols)
         raise FieldError(field, f"{symbol} is not on the watchlist ({known})", status)
+
+
+async def check_room(current: Desk) -> None:
+    """Turn new work away while what waits is older than a step has patience: its votes would all come too late.
+
+    Raises
+    ------
+    ProblemError
+        With status 503, and when to come again.
+    """
+    if (overload := await current.vitals.overload()) is not None:
+        current.telemetry.count("finagent.refusals", {})
+        raise ProblemError(503, f"the desk is overloaded: {overload}", {"Retry-After": str(RETRY_SECONDS)})

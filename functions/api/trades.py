@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from functions.api import operation
 from functions.api.access import Calling
 from functions.api.problem import FieldError, documented
-from functions.api.request import IdempotencyKey, Shares, check_json, check_symbol, own
+from functions.api.request import IdempotencyKey, Shares, check_json, check_room, check_symbol, own
 from shared.callers.caller import Caller
 from shared.events.catalogue import decode
 from shared.events.envelope import Token, UtcTime, derive_id
@@ -93,6 +93,7 @@ class TradeView(BaseModel):
 async def request_trade(caller: Calling, request: TradeRequest, idempotency_key: IdempotencyKey = None) -> Response:
     """Ask the agents about a trade; nothing is bought or sold."""
     current = desk()
+    await check_room(current)
     check_symbol(current, request.symbol, "symbol")
     await _check_portfolio(current, caller, request)
     trade_id = derive_id("trade", *own(caller, idempotency_key)) if idempotency_key else str(uuid4())

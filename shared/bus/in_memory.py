@@ -113,6 +113,11 @@ class InMemoryEventBus:
         """Give the number of messages in each subscription, without the scheduled ones that are not due."""
         return {name: queue.active() for name, queue in self._queues.items()}
 
+    async def waits(self) -> dict[str, float]:
+        """Give how long the oldest message of each subscription could have been taken, in wall seconds."""
+        now, oldest = self._wall_seconds(), {name: queue.oldest_since() for name, queue in self._queues.items()}
+        return {name: max(0.0, now - since.timestamp()) for name, since in oldest.items() if since is not None}
+
     async def dead_letters(self) -> list[DeadLetter]:
         """Give what lies in the dead-letter queues, oldest first."""
         return sorted(self._dead.values(), key=lambda letter: letter.sequence)

@@ -77,6 +77,13 @@ class EventBus(Protocol):
         """Give the number of messages in each `topic/subscription`, without the scheduled ones that are not due."""
         ...
 
+    async def waits(self) -> dict[str, float]:
+        """Give for each subscription with a backlog how long its oldest message could have been taken, in wall seconds.
+
+        A subscription whose messages the bus cannot look at without taking them is left out.
+        """
+        ...
+
     async def dead_letters(self) -> list[DeadLetter]:
         """Give what lies in the dead-letter queues, oldest first."""
         ...

@@ -67,6 +67,17 @@ class SubscriptionQueue:
         self._release_overdue()
         return len(self._entries) - len(self._scheduled)
 
+    def oldest_since(self) -> datetime | None:
+        """Give the wall time since which the oldest message could have been taken, or is; None when there is none."""
+        oldest, now = None, self._clock.now()
+        for entry in self._entries.values():
+            due = entry.message.deliver_at
+            if (due is None or due <= now) and (oldest is None or entry.enqueued_at < oldest):
+                oldest = entry.enqueued_at
+            if due is None:
+                break  # what follows came later, and what of it was scheduled was due later still
+        return oldest
+
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 

@@ -165,6 +165,10 @@ class ServiceBusEventBus:
             raise InvalidError(f"the namespace has no subscription {', '.join(sorted(missing))}")
         return {name: counts[name] for name in self._inboxes}
 
+    async def waits(self) -> dict[str, float]:
+        """Give none: the service counts messages, and does not say how old they are."""
+        return {}
+
     async def dead_letters(self) -> list[DeadLetter]:
         """Give what lies in the dead-letter queues, oldest first; of each the first thousand."""
         parts = await asyncio.gather(*(queue.listing() for queue in self._dead.values()))

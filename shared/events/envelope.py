@@ -153,7 +153,7 @@ class Event(Fact):
         Parameters
         ----------
         cause : Event
-            What led to it: gives correlation, run, owner, and, unless said otherwise, stream and time.
+            What led to it: gives correlation, run, owner, trace, and, unless said otherwise, stream and time.
         source : str
             Who concluded it, for example an agent's name.
         data : Fact
@@ -174,6 +174,7 @@ class Event(Fact):
             causationid=causation or cause.id,
             run=cause.run,
             owner=cause.owner,
+            traceparent=cause.traceparent,
             data=data,
         )
 

@@ -98,7 +98,7 @@ async def test_health_when_the_identity_may_not_manage_is_ready_and_counts_nothi
 ) -> None:
     async with known_as(service, Credential(JWT_WITHOUT_MANAGE)) as bus:
         desk = build(Settings.from_env({"FINAGENT_DATA": str(tmp_path)}))
-        health = await replace(desk.queries, bus=bus).health()
+        health = await replace(desk.queries, vitals=replace(desk.vitals, bus=bus)).health()
         await desk.close()
     assert (health["status"], health["problems"], health["backlog"]) == ("ready", [], {})
 
@@ -106,7 +106,7 @@ async def test_health_when_the_identity_may_not_manage_is_ready_and_counts_nothi
 async def test_health_when_the_identity_may_not_receive_says_so(service: ServiceBusStandIn, tmp_path: Path) -> None:
     async with known_as(service, Credential("of somebody else")) as bus:
         desk = build(Settings.from_env({"FINAGENT_DATA": str(tmp_path)}))
-        health = await replace(desk.queries, bus=bus).health()
+        health = await replace(desk.queries, vitals=replace(desk.vitals, bus=bus)).health()
         await desk.close()
     assert health["status"] == "unavailable"
     assert "bus: " in health["problems"][0]

@@ -33,7 +33,7 @@ class Cloud:
         self.bus = bus
         self.cosmos = cosmos
 
-    def host(self, folder: Path, port: int | None = None) -> DeskProcess:
+    def host(self, folder: Path, port: int | None = None, **more: str) -> DeskProcess:
         """Give a host, not yet started; the folder holds what is its own, and it meets the namespace at `port`."""
         return DeskProcess(
             folder,
@@ -41,7 +41,7 @@ class Cloud:
             SERVICEBUS_ADMINISTRATION_URL=self.bus.administration_url,
             COSMOS_ENDPOINT=self.cosmos.url,
             COSMOS_KEY=KEY,
-            **SETTINGS,
+            **(SETTINGS | more),
         )
 
 
@@ -70,7 +70,7 @@ async def quiet(api: httpx.AsyncClient) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             health = (await api.get("/api/health")).json()
-            if len(health["ticks"]) == 3 and not any(health["backlog"].values()):
+            if len(health["ticks"]) == 4 and not any(health["backlog"].values()):
                 return
             await asyncio.sleep(0.5)
 

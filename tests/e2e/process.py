@@ -135,7 +135,7 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("FINAGENT_", "ALPACA_", "SERVICEBUS", "COSMOS_"))
+        if not name.startswith(("FINAGENT_", "ALPACA_", "SERVICEBUS", "COSMOS_", "OTEL_", "APPLICATIONINSIGHTS_"))
     }
     return {**kept, "FINAGENT_DATA": str(folder), "PYTHONPATH": str(ROOT), **settings}
 

@@ -84,7 +84,7 @@ def test_health_when_all_answers_is_ready(api: httpx.Client) -> None:
     assert health["pace"] == 86_400
     assert health["desk_time"] > "2008-09-11"
     assert health["dead_letters"] == 0
-    assert {"market", "news", "positions"} == health["ticks"].keys()
+    assert {"market", "news", "positions", "sweep"} == health["ticks"].keys()
     assert "events/consensus" in health["backlog"]
 
 

@@ -18,6 +18,8 @@ from shared.agents.registry import TRADE
 from shared.bus.topology import topology
 from tests.e2e.cloud import SETTINGS, TRADES, Cloud, ask, decided, empty_cloud, hold, log_of, quiet, running
 from tests.e2e.process import DeskProcess
+from tests.e2e.test_telemetry import CALLER, check_one_trace
+from tests.standins.collector import Collector
 from tests.standins.service_bus.faults import BUSY, Delayed, Doubled, Fault, LostAck, Reset, Through
 
 FAULTS: tuple[Fault, ...] = (Doubled(), Through(), LostAck(), Delayed(0.3), Reset(), BUSY, Doubled())
@@ -137,3 +139,17 @@ async def test_costs_in_azure_when_trades_were_decided_are_billed_with_the_ledge
     assert latency["elapsed_ms"] > 0
     # What is written once for all is nobody's in particular.
     assert {group["key"]: group["use"] for group in desk["groups"]}["desk"]["request_units"] > 0
+
+
+async def test_trade_in_azure_when_telemetry_is_on_is_one_trace(cloud: Cloud, tmp_path: Path) -> None:
+    with Collector() as collector:
+        desk = cloud.host(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        async with running(desk) as api:
+            await quiet(api)
+            await hold(api)
+            api.headers["traceparent"] = CALLER
+            (trade,) = await ask(api, [0])
+            del api.headers["traceparent"]
+            await decided(api, [trade])
+            events = (await api.get("/api/events", params={"correlation": trade})).json()["events"]
+        check_one_trace(collector.spans, events)

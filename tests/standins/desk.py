@@ -33,9 +33,13 @@ from shared.projections.projector import Projector
 from shared.projections.record import Records
 from shared.projections.view import Views
 from shared.runtime import Received, Role, Runtime
+from shared.settlement.observed import ObservedSettlement
+from shared.settlement.port import Settlement
 from shared.settlement.stepwise import StepwiseSettlement
 from shared.store.in_memory import InMemoryEventStore
 from shared.store.port import Commit, EventStore, Filter, Snapshot
+from shared.telemetry.none import OFF
+from shared.telemetry.port import Telemetry
 from shared.watchlist import Watchlist
 from tests.builders import CLOSE, HOUR
 
@@ -175,6 +179,7 @@ class MemoryDesk:
         store: EventStore | None = None,
         duplicates_seen: bool = True,
         pace: float = 1.0,
+        telemetry: Telemetry = OFF,
     ) -> None:
         self.roles = roles
         self.faults = faults or Faults()
@@ -183,7 +188,10 @@ class MemoryDesk:
         window = {} if duplicates_seen else {"duplicate_detection_seconds": 1e-9}
         monotonic = map((1e-6).__mul__, count())
         self.bus = FaultyEventBus(topology.model_copy(update=window), self.clock, self.faults, lambda: next(monotonic))
-        self.runtime = Runtime(self.store, self.bus, StepwiseSettlement(self.store, self.bus), self.clock, roles)
+        settlement: Settlement = StepwiseSettlement(self.store, self.bus)
+        if telemetry.enabled:
+            settlement = ObservedSettlement(settlement, telemetry)
+        self.runtime = Runtime(self.store, self.bus, settlement, self.clock, roles, telemetry=telemetry)
         self.readers: dict[str, Reader] = {}
 
     async def log(self) -> list[Event]:
@@ -242,7 +250,11 @@ def received(message: Message, delivery_count: int = 1) -> Received:
 
 
 def an_agent_desk(
-    topology: Topology, symbols: tuple[str, ...] = ("AAPL", "IBM"), *, duplicates_seen: bool = True
+    topology: Topology,
+    symbols: tuple[str, ...] = ("AAPL", "IBM"),
+    *,
+    duplicates_seen: bool = True,
+    telemetry: Telemetry = OFF,
 ) -> MemoryDesk:
     """Give a desk with the real agents and the projector, wired to the topology's subscriptions by their names."""
     faults = Faults()
@@ -257,7 +269,7 @@ def an_agent_desk(
         oracle.NAME: OracleDeps(bars, Views(projections)),
     }
     roles = {name: Role(name, state, _faulty(handlers(name), faults), deps[name]) for name, state in STATES.items()}
-    desk = MemoryDesk(topology, roles, faults=faults, store=store, duplicates_seen=duplicates_seen)
+    desk = MemoryDesk(topology, roles, faults=faults, store=store, duplicates_seen=duplicates_seen, telemetry=telemetry)
     projector = Projector(projections, store)
     for topic in topology.topics:
         for subscription in topic.subscriptions:

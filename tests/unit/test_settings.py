@@ -33,6 +33,9 @@ MALFORMED = {
     "SERVICEBUS_ADMINISTRATION_URL": ["localhost:5300"],
     "COSMOS_ENDPOINT": ["desk.documents.azure.com", "AccountEndpoint=x"],
     "COSMOS_DATABASE": ["a/b", "a b"],
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ["localhost:4318", "grpc://collector"],
+    "OTEL_TRACES_EXPORTER": ["zipkin", "Console"],
+    "FINAGENT_LOG": ["JSON", "loud"],
 }
 VALID = {
     "FINAGENT_DATA": "/tmp/desk",
@@ -59,6 +62,10 @@ VALID = {
     "COSMOS_ENDPOINT": "https://desk.documents.azure.com:443/",
     "COSMOS_KEY": SECRET,
     "COSMOS_DATABASE": "desk",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=00000000-0000-0000-0000-000000000001",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
+    "OTEL_TRACES_EXPORTER": "otlp",
+    "FINAGENT_LOG": "json",
     **KEYS,
 }
 
@@ -136,6 +143,22 @@ def test_azure_when_only_half_of_it_is_given_is_refused(name: str) -> None:
 def test_service_bus_when_opened_is_by_its_key_or_an_identity(names: list[str], expected: str | None) -> None:
     settings = Settings.from_env({name: VALID[name] for name in (*names, "COSMOS_ENDPOINT") if names})
     assert settings.servicebus_connection == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, None),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, "otlp"),
+        ({"OTEL_TRACES_EXPORTER": "console"}, "console"),
+        ({"APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=x"}, "azure"),
+        ({"APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=x", "OTEL_TRACES_EXPORTER": "none"}, None),
+    ],
+)
+def test_telemetry_when_configured_goes_where_the_standard_variables_say(
+    given: dict[str, str], expected: str | None
+) -> None:
+    assert Settings.from_env(given).telemetry == expected
 
 
 @pytest.mark.parametrize("name", KEYS)

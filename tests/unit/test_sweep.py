@@ -9,9 +9,9 @@ import pytest
 
 from shared.agents.registry import TRADE
 from shared.agents.step import StepDeps
-from shared.bus.port import Delivery, Message, message_for
+from shared.bus.port import DeadLetter, Delivery, Message, message_for
 from shared.bus.topology import topology
-from shared.errors import InvalidError
+from shared.errors import InvalidError, TransientError
 from shared.events.envelope import Event
 from shared.events.step import StepFailed
 from shared.store.port import Commit
@@ -317,3 +317,20 @@ async def test_sweep_when_it_dies_after_sending_sends_the_same_messages_again() 
     second = len(desk.bus.published)
     await a_sweep(desk).tick()
     assert [message.message_id for message in desk.bus.published[second:]] == sent
+
+
+async def test_sweep_when_it_fails_says_why_until_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away() -> list[DeadLetter]:
+        raise TransientError("no connection")
+
+    desk, sweep = await a_swept_desk()
+    worked = sweep.status.succeeded_at
+    assert (worked, sweep.status.problem) == (desk.clock.now(), None)
+    desk.clock.advance(PATIENCE)
+    with monkeypatch.context() as broken:
+        broken.setattr(desk.bus, "dead_letters", away)
+        with pytest.raises(TransientError):
+            await sweep.tick()
+    assert (sweep.status.succeeded_at, sweep.status.problem) == (worked, "no connection")
+    await sweep.tick()
+    assert (sweep.status.succeeded_at, sweep.status.problem) == (desk.clock.now(), None)

@@ -19,9 +19,12 @@ NOT_IN_AZURE = {
     "COSMOS_KEY": "by identity",
     "FINAGENT_CORS": "the platform answers preflights itself",
     "FINAGENT_DATA": "the embedded desk's folder",
+    "FINAGENT_LOG": "of the embedded host; the platform takes log records itself",
     "FINAGENT_PRICES": "the table that is shipped",
     "FINAGENT_SPEED": "of the recorded feed, which is not deployed",
     "FINAGENT_START": "of the recorded feed, which is not deployed",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "Application Insights instead",
+    "OTEL_TRACES_EXPORTER": "Application Insights instead",
     "SERVICEBUS": "by identity",
     "SERVICEBUS_ADMINISTRATION_URL": "the usual address",
 }

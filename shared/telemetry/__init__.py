@@ -1,0 +1,1 @@
+"""Port to telemetry: what an operator sees of the desk from outside. Off, it costs nothing and imports nothing."""
