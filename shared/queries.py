@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.agents.oracle import NAME as ORACLE
 from shared.agents.own_state import OwnState
+from shared.agents.portfolio_optimizer import NAME as OPTIMIZER
 from shared.agents.registry import STATES, STEPS, TRADE, handlers
 from shared.agents.step import CONSENSUS, Round, Rounds, StepDeps
 from shared.bus.topology import Topology
@@ -21,6 +22,7 @@ from shared.events.forecast import ForecastPublished
 from shared.events.market import Bar
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged
+from shared.events.rebalance import RebalanceSuggested
 from shared.events.trade import ConsensusReached, OpinionFormed, TradeRequested
 from shared.projections.bar import BarHistory
 from shared.projections.portfolio import Portfolios
@@ -148,6 +150,22 @@ class Queries:
         """Give the latest risk assessment of a portfolio, or None."""
         body = await self.views.latest("risk_manager", changed.data.portfolio, as_of, changed.owner)
         return None if body is None else {**json.loads(body)["data"], "event": json.loads(body)["id"]}
+
+    async def rebalance(self, caller: Caller, name: str, as_of: datetime) -> RebalanceSuggested:
+        """Give the event of the latest suggestion how to rebalance a portfolio.
+
+        Raises
+        ------
+        MissingError
+            The caller knows of no such portfolio at `as_of`, or nothing was suggested.
+        """
+        changed = await self.portfolio(caller, name, as_of)
+        body = await self.views.latest(OPTIMIZER, name, as_of, changed.owner)
+        if body is None:
+            raise MissingError(f"no rebalance of {name} was suggested")
+        suggested = decode(body, RebalanceSuggested.name())
+        assert isinstance(suggested, RebalanceSuggested)
+        return suggested
 
     async def forecast(self, caller: Caller, symbol: str, as_of: datetime) -> ForecastPublished:
         """Give the event of the latest forecasts, narrowed to a symbol's.

@@ -7,11 +7,20 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from shared.agents import market_analyst, options_strategist, oracle, risk_manager, sentiment_tracker
+from shared.agents import (
+    market_analyst,
+    options_strategist,
+    oracle,
+    portfolio_optimizer,
+    risk_manager,
+    sentiment_tracker,
+)
 from shared.agents.market_analyst import AnalystDeps, AnalystState
 from shared.agents.options_strategist import OptionsDeps
 from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
+from shared.agents.portfolio_optimizer import OptimizerDeps
+from shared.agents.rebalance_plan import Limits
 from shared.agents.registry import STATES, STEPS, handlers
 from shared.agents.risk_manager import RiskDeps
 from shared.agents.risk_measure import RiskLimits
@@ -118,6 +127,9 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
         options_strategist.NAME: OptionsDeps(_chains(settings, bars), bars, views, portfolios),
         oracle.NAME: OracleDeps(bars, views),
+        portfolio_optimizer.NAME: OptimizerDeps(
+            bars, portfolios, views, Limits(settings.max_weight, settings.max_var_95)
+        ),
         CONSENSUS: step_deps,
     }
     roles = {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}

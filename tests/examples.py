@@ -16,6 +16,14 @@ from shared.events.options import (
     RejectedStrategy,
 )
 from shared.events.portfolio import RiskAssessed, RiskAssessment, RiskBreach
+from shared.events.rebalance import (
+    Alternative,
+    Outlook,
+    Rebalance,
+    RebalanceOrder,
+    RebalanceSuggested,
+    ViewContribution,
+)
 from shared.events.step import Failure, StepFailed
 from shared.events.trade import (
     AgentRecord,
@@ -174,6 +182,31 @@ FULL: tuple[Event, ...] = (
             stress={"autumn_2008": 0.18},
         ),
     ),
+    RebalanceSuggested.caused_by(
+        a_portfolio(),
+        source="portfolio_optimizer",
+        data=Rebalance(
+            portfolio="main",
+            rationale="1 order.",
+            value=1e6 / 7,
+            prices_as_of=CLOSE,
+            orders=(
+                RebalanceOrder(
+                    symbol="AAPL", side="sell", quantity=3, price=1 / 3, weight_before=0.5, weight_after=0.4
+                ),
+            ),
+            before=Outlook(expected_return=0.01, volatility=0.05, cash=0),
+            after=Outlook(expected_return=-0.01, volatility=0, cash=0.1),
+            cost=0.0001,
+            views=(
+                ViewContribution(
+                    agent="oracle", symbol="AAPL", expected_return=0.02, confidence=0.3, contribution=0.006, event="e-1"
+                ),
+            ),
+            alternatives=(Alternative(objective="risk_parity", weights={"AAPL": 0.9}, volatility=0.04),),
+            evidence=EVIDENCE,
+        ),
+    ),
     OpinionGraded.caused_by(
         an_opinion(REQUEST),
         source="grading",
@@ -281,6 +314,11 @@ LEAST: tuple[Event, ...] = (
         an_options_request(),
         source="options_strategist",
         data=OptionsSuggestion(symbol="AAPL", rationale="No price.", abstained="no price"),
+    ),
+    RebalanceSuggested.caused_by(
+        a_portfolio(),
+        source="portfolio_optimizer",
+        data=Rebalance(portfolio="main", rationale="No price.", abstained="no price"),
     ),
     RiskAssessed.caused_by(
         a_portfolio(),

@@ -32,6 +32,7 @@ ROLES: Mapping[tuple[str, str], Role | None] = {
     ("GET", "/api/portfolios"): Role.READER,
     ("PUT", "/api/portfolios/{name}"): Role.TRADER,
     ("GET", "/api/portfolios/{name}"): Role.READER,
+    ("GET", "/api/portfolios/{name}/rebalance"): Role.READER,
     ("POST", "/api/news"): Role.TRADER,
     ("GET", "/api/bars/{symbol}"): Role.READER,
     ("GET", "/api/forecasts/{symbol}"): Role.READER,

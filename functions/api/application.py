@@ -20,6 +20,7 @@ from functions.api import (
     options,
     portfolios,
     problem,
+    rebalances,
     trades,
 )
 from functions.api.gate import HEADERS, Gate
@@ -70,7 +71,20 @@ def application() -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # the platform has its own
     )
     problem.install(app)
-    for module in (events, trades, options, portfolios, news, bars, forecasts, dead_letters, costs, latency, desk):
+    for module in (
+        events,
+        trades,
+        options,
+        portfolios,
+        rebalances,
+        news,
+        bars,
+        forecasts,
+        dead_letters,
+        costs,
+        latency,
+        desk,
+    ):
         app.router.routes.extend(module.router.routes)  # including would match each request twice
     app.include_router(documentation.router)
     app.openapi = document.completing(app.openapi)  # type: ignore[method-assign]

@@ -8,15 +8,24 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from shared.agents import consensus, market_analyst, options_strategist, oracle, risk_manager, sentiment_tracker
+from shared.agents import (
+    consensus,
+    market_analyst,
+    options_strategist,
+    oracle,
+    portfolio_optimizer,
+    risk_manager,
+    sentiment_tracker,
+)
 from shared.agents.decision import Decision, Handler, Stateless
 from shared.agents.step import CONSENSUS, Rounds, Step, StepDeps
 from shared.errors import InvalidError
 from shared.events.envelope import Event
+from shared.events.forecast import ForecastPublished
 from shared.events.market import MarketCrashDetected, MarketDataReceived
 from shared.events.news import NewsReceived, RegulationChanged
 from shared.events.options import OptionsRequested
-from shared.events.portfolio import PortfolioChanged
+from shared.events.portfolio import PortfolioChanged, RiskAssessed
 from shared.events.trade import OpinionFormed, TradeDeadlineReached, TradeRequested
 
 TRADE = Step(
@@ -43,6 +52,7 @@ STATES: Mapping[str, type[BaseModel]] = {
     sentiment_tracker.NAME: sentiment_tracker.SentimentState,
     options_strategist.NAME: Stateless,
     oracle.NAME: oracle.OracleState,
+    portfolio_optimizer.NAME: Stateless,
     CONSENSUS: Rounds,
 }
 
@@ -55,6 +65,8 @@ REACTIONS: Mapping[type[Event], Mapping[str, Handler]] = {
     RegulationChanged: {risk_manager.NAME: risk_manager.on_regulation_changed},
     NewsReceived: {sentiment_tracker.NAME: sentiment_tracker.on_news_received},
     PortfolioChanged: {risk_manager.NAME: risk_manager.on_portfolio_changed},
+    RiskAssessed: {portfolio_optimizer.NAME: portfolio_optimizer.on_risk_assessed},
+    ForecastPublished: {portfolio_optimizer.NAME: portfolio_optimizer.on_forecast_published},
     OptionsRequested: {options_strategist.NAME: options_strategist.on_options_requested},
 }
 

@@ -16,6 +16,7 @@ from shared.events.market import AnalysisCompleted, MarketCrashDetected, MarketD
 from shared.events.news import NewsReceived, RegulationChanged, SentimentScored
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
+from shared.events.rebalance import RebalanceSuggested
 from shared.events.step import StepFailed
 from shared.events.trade import (
     ConsensusReached,
@@ -38,6 +39,7 @@ EVENTS: dict[str, type[Event]] = {
         RegulationChanged,
         PortfolioChanged,
         RiskAssessed,
+        RebalanceSuggested,
         TradeRequested,
         TradeDeadlineReached,
         OpinionFormed,

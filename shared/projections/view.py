@@ -1,4 +1,5 @@
-"""The latest view of each agent on each subject: of a symbol analysis, sentiment and forecast, of a portfolio risk."""
+"""The latest view of each agent on each subject: of a symbol analysis, sentiment and forecast, of a portfolio risk and
+what to trade."""
 
 from datetime import datetime
 
@@ -7,6 +8,7 @@ from shared.events.forecast import ForecastPublished, Forecasts
 from shared.events.market import AnalysisCompleted
 from shared.events.news import SentimentScored
 from shared.events.portfolio import RiskAssessed
+from shared.events.rebalance import RebalanceSuggested
 from shared.projections.port import ProjectionStore, Row, view_of
 
 
@@ -18,7 +20,7 @@ def rows(event: Event) -> list[Row]:
             subject, valid_at = event.data.symbol, event.data.closed_at
         case SentimentScored():
             subject, valid_at = event.data.symbol, event.time
-        case RiskAssessed():
+        case RiskAssessed() | RebalanceSuggested():
             subject, valid_at = event.data.portfolio, event.time
         case ForecastPublished():
             return _forecast_rows(event)

@@ -75,6 +75,7 @@ ROUTES = (
     Route("GET", "/api/costs", 1),
     Route("GET", "/api/portfolios", 5),
     Route("GET", "/api/portfolios/{name}", 5),
+    Route("GET", "/api/portfolios/{name}/rebalance", 5),
     Route("GET", "/api/bars/{symbol}", 5),
     Route("GET", "/api/forecasts/{symbol}", 5),
     Route("GET", "/api/dead-letters", 2),

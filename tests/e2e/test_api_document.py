@@ -9,6 +9,8 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from tests.e2e.test_api_rebalances import latest
+
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 HEALTH = ("503", "/api/health")
 ANSWERS = {
@@ -18,6 +20,7 @@ ANSWERS = {
     "/api/options/{request_id}": "/api/options/{options}",
     "/api/portfolios": "/api/portfolios",
     "/api/portfolios/{name}": "/api/portfolios/documented",
+    "/api/portfolios/{name}/rebalance": "/api/portfolios/documented/rebalance",
     "/api/bars/{symbol}": "/api/bars/AAPL",
     "/api/forecasts/{symbol}": "/api/forecasts/AAPL",
     "/api/agents": "/api/agents",
@@ -58,7 +61,7 @@ def test_document_when_it_points_somewhere_something_is_there(document: dict[str
 
 def test_document_when_an_operation_is_in_it_says_what_it_does(document: dict[str, Any]) -> None:
     operations = _operations(document)
-    assert len(operations) == 24
+    assert len(operations) == 25
     for _, _, operation in operations:
         assert operation["summary"]
         assert operation["description"].endswith(".")
@@ -101,6 +104,7 @@ def test_document_when_a_model_inherits_has_the_meaning_of_its_fields(document: 
 @pytest.mark.parametrize("path", ANSWERS)
 def test_document_when_an_answer_comes_has_described_it(api: httpx.Client, document: dict[str, Any], path: str) -> None:
     api.put("/api/portfolios/documented", json={"cash": 5, "positions": [{"symbol": "IBM", "quantity": 1}]})
+    latest(api, "documented")
     trade = api.post(
         "/api/trades",
         json={"symbol": "IBM", "side": "buy", "quantity": 1, "portfolio": "documented"},

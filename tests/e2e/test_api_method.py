@@ -15,6 +15,7 @@ PATHS = {
     "/api/options/some-id": "GET, HEAD, OPTIONS",
     "/api/portfolios": "GET, HEAD, OPTIONS",
     "/api/portfolios/main": "GET, PUT, HEAD, OPTIONS",
+    "/api/portfolios/main/rebalance": "GET, HEAD, OPTIONS",
     "/api/news": "POST, OPTIONS",
     "/api/bars/AAPL": "GET, HEAD, OPTIONS",
     "/api/forecasts/AAPL": "GET, HEAD, OPTIONS",

@@ -109,6 +109,10 @@ def test_route_when_it_is_asked_for_anothers_answers_as_if_there_were_nothing(
         "/api/trades/{trade_id}/latency": [f"/api/trades/{hers.trade}/latency"],
         "/api/options/{request_id}": [f"/api/options/{hers.options}", f"/api/options/{hers.trade}"],
         "/api/portfolios/{name}": [f"/api/portfolios/{SECRET_NAME}", f"/api/portfolios/alice:{SECRET_NAME}"],
+        "/api/portfolios/{name}/rebalance": [
+            f"/api/portfolios/{SECRET_NAME}/rebalance",
+            f"/api/portfolios/alice:{SECRET_NAME}/rebalance",
+        ],
         "/api/agents/{name}/views/{subject}": [
             f"/api/agents/{agent}/views/{subject}"
             for agent in ("risk_manager", "risk_manager:alice", "risk_manager@alice")
@@ -120,7 +124,7 @@ def test_route_when_it_is_asked_for_anothers_answers_as_if_there_were_nothing(
     with guarded.client(caller) as api:
         for address in (address for addresses in asked.values() for address in addresses):
             given = api.get(address)
-            name = address.removesuffix("/latency").rpartition("/")[2]
+            name = address.removesuffix("/latency").removesuffix("/rebalance").rpartition("/")[2]
             missing = api.get("nothing-at-all".join(address.rsplit(name, 1)))
             if "@" in address:
                 assert given.status_code == 422

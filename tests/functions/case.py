@@ -7,9 +7,10 @@ from shared.agents.registry import TRADE
 from shared.events.catalogue import decode
 from shared.events.envelope import Event
 from shared.events.market import Analysis, AnalysisCompleted
+from shared.events.portfolio import RiskAssessed, RiskAssessment
 from shared.store.port import Filter
 from shared.wiring import Desk
-from tests.builders import CLOSE, DAY, a_bar, a_trade_request, an_opinion, an_options_request, market_data
+from tests.builders import CLOSE, DAY, a_bar, a_portfolio, a_trade_request, an_opinion, an_options_request, market_data
 
 type Lookup = Callable[[Desk], Awaitable[object]]
 
@@ -47,6 +48,12 @@ def _voter(agent: str) -> Case:
     return Case((REQUEST,), _emitted("opinion.formed"), [agent])
 
 
+async def _rebalanced(desk: Desk) -> object:
+    # What the suggestion is about is in the log before the first message.
+    await desk.store.append([a_portfolio()])
+    return await _emitted("rebalance.suggested")(desk)
+
+
 async def _view(desk: Desk) -> object:
     body = await desk.queries.views.latest("market_analyst", "AAPL", CLOSE + DAY)
     return None if body is None else decode(body).id
@@ -72,6 +79,13 @@ _ANALYSIS = AnalysisCompleted.caused_by(
 )
 
 
+_ASSESSED = RiskAssessed.caused_by(
+    a_portfolio(),
+    source="risk_manager",
+    data=RiskAssessment(portfolio="main", value=11_000, weights={}, measures={}, observations=0, breaches=()),
+)
+
+
 def _bars(days: int) -> tuple[Event, ...]:
     """Daily bars of a price that moves up and down, the last of them at `CLOSE`."""
     return tuple(
@@ -86,6 +100,7 @@ CASES: dict[str, Case] = {
     "sentiment_tracker": _voter("sentiment_tracker"),
     "options_strategist": Case((an_options_request(),), _emitted("options.suggested"), ["options_strategist"]),
     "oracle": _voter("oracle"),
+    "portfolio_optimizer": Case((_ASSESSED,), _rebalanced, ["portfolio_optimizer"]),
     "consensus": Case(
         (REQUEST, *(an_opinion(REQUEST, agent=agent) for agent in TRADE.judges)),
         _emitted("consensus.reached"),

@@ -7,12 +7,21 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from shared.agents import market_analyst, options_strategist, oracle, risk_manager, sentiment_tracker
+from shared.agents import (
+    market_analyst,
+    options_strategist,
+    oracle,
+    portfolio_optimizer,
+    risk_manager,
+    sentiment_tracker,
+)
 from shared.agents.decision import Decision, Handler
 from shared.agents.market_analyst import AnalystDeps, AnalystState
 from shared.agents.options_strategist import OptionsDeps
 from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
+from shared.agents.portfolio_optimizer import OptimizerDeps
+from shared.agents.rebalance_plan import Limits
 from shared.agents.registry import STATES, handlers
 from shared.agents.risk_manager import RiskDeps
 from shared.agents.risk_measure import RiskLimits
@@ -266,6 +275,7 @@ def an_agent_desk(
         sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
         options_strategist.NAME: OptionsDeps(SyntheticChainSource(bars), bars, Views(projections), portfolios),
         CONSENSUS: StepDeps(clock.pace, 30, Records(projections)),
+        portfolio_optimizer.NAME: OptimizerDeps(bars, portfolios, Views(projections), Limits(0.4, 0.05)),
         oracle.NAME: OracleDeps(bars, Views(projections)),
     }
     roles = {name: Role(name, state, _faulty(handlers(name), faults), deps[name]) for name, state in STATES.items()}
