@@ -87,5 +87,8 @@ def _events(lines: tuple[tuple[int, bytes], ...]) -> tuple[list[tuple[int, Event
 
 async def _compare(store: EventStore, events: list[tuple[int, Event]], fresh: set[bytes]) -> None:
     for number, event in events:
-        if event.json_bytes not in fresh and await store.get(event.id, event.stream) != event.json_bytes:
+        if event.json_bytes in fresh:
+            continue
+        kept = await store.get(event.id, event.stream)
+        if kept is None or decode(kept) != event:
             raise InvalidError(f"line {number}: the log has another event with the id {event.id}")

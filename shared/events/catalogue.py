@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from shared.errors import InvalidError
 from shared.events.envelope import Event
@@ -25,6 +25,7 @@ from shared.events.trade import (
     TradeDeadlineReached,
     TradeRequested,
 )
+from shared.events.upcast import older_document, upcast
 
 EVENTS: dict[str, type[Event]] = {
     kind.name(): kind
@@ -80,7 +81,11 @@ def _decode(body: bytes | str, kind: str | None) -> Event:
     try:
         return known.model_validate_json(body)
     except ValidationError as error:
-        raise InvalidError(describe(error)) from error
+        older = older_document(body, known.schema_version())
+        if older is None:
+            raise InvalidError(describe(error)) from error
+    # Strictly as JSON, where a time is a string.
+    return _decode(to_json(upcast(older, known.schema_version())), kind)
 
 
 # One event goes to several agents, and its content cannot be changed.

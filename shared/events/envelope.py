@@ -129,6 +129,11 @@ class Event(Fact):
         return str(cls.model_fields["type"].default)
 
     @classmethod
+    def schema_version(cls) -> int:
+        """Give the schema version that this program writes; `shared.events.upcast` brings older ones up to it."""
+        return int(cls.model_fields["dataschemaversion"].default)
+
+    @classmethod
     def first(cls, *, id: str, source: str, stream: str, time: datetime, data: Fact, owner: str | None = None) -> Self:
         """Make the event that starts a story: its correlation is its own id."""
         return cls(  # type: ignore[call-arg]
