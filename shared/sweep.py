@@ -19,7 +19,7 @@ from shared.agents.step import CONSENSUS, Round, Rounds, Step, StepDeps
 from shared.bus.port import DeadLetter, EventBus, Message, message_for
 from shared.bus.topology import Topology, agent_of
 from shared.clock import Clock, after
-from shared.errors import ConflictError, FinAgentError, InvalidError, TransientError
+from shared.errors import ConflictError, FinAgentError, InvalidError, MissingError, TransientError
 from shared.events.catalogue import decode
 from shared.events.envelope import Event, UtcTime, derive_id
 from shared.events.step import StepFailed
@@ -167,7 +167,10 @@ class Sweep:
         for _ in range(MOST_PAGES):
             if len(found) >= most:
                 break
-            page = await self.store.page(Filter(), cursor, PAGE)
+            try:
+                page = await self.store.page(Filter(), cursor, PAGE)
+            except MissingError:  # the cursor is of another log, as after a restoration: this one is history so far
+                return await self.store.end(), found, failed
             cursor = page.cursor
             if not page.events:
                 break

@@ -189,7 +189,7 @@ def _moved(state: IndicatorState, high: float, low: float, nth: int) -> tuple[fl
 
 def _index(up_move: float, down_move: float) -> float:
     moved = up_move + down_move
-    return 100 * abs(up_move - down_move) / moved if moved else 0.0
+    return min(100.0, 100 * abs(up_move - down_move) / moved) if moved else 0.0
 
 
 def read(state: IndicatorState) -> dict[str, float]:
@@ -307,7 +307,7 @@ _READINGS: tuple[tuple[int, Callable[[IndicatorState], dict[str, float]]], ...] 
     (21, _moves),
     (21, _flow),
     (26, lambda state: {"ema_26": state.ema_26, "macd": state.macd_fast - state.ema_26}),
-    (28, lambda state: {"adx_14": state.direction}),
+    (28, lambda state: {"adx_14": min(100.0, state.direction)}),
     (34, _signal),
     (50, lambda state: {"sma_50": _mean_and_deviation(state, 50)[0]}),
     (63, lambda state: {"volatility_slow": sqrt(state.slow_variance * TRADING_DAYS_PER_YEAR)}),

@@ -11,10 +11,10 @@ from shared.agents.registry import TRADE
 from shared.agents.step import StepDeps
 from shared.bus.port import DeadLetter, Delivery, Message, message_for
 from shared.bus.topology import topology
-from shared.errors import InvalidError, TransientError
+from shared.errors import InvalidError, MissingError, TransientError
 from shared.events.envelope import Event
 from shared.events.step import StepFailed
-from shared.store.port import Commit
+from shared.store.port import Commit, Filter, Page
 from shared.sweep import LONGEST_BACKLOG_SECONDS, PATIENCE_SECONDS, STREAM, TRIES, Sweep
 from tests.builders import CLOSE, a_trade_request
 from tests.standins.desk import MemoryDesk, an_agent_desk, received
@@ -334,3 +334,21 @@ async def test_sweep_when_it_fails_says_why_until_it_works(monkeypatch: pytest.M
     assert (sweep.status.succeeded_at, sweep.status.problem) == (worked, "no connection")
     await sweep.tick()
     assert (sweep.status.succeeded_at, sweep.status.problem) == (desk.clock.now(), None)
+
+
+async def test_sweep_when_its_cursor_is_of_another_log_begins_at_the_end_of_this_one() -> None:
+    desk, sweep = await a_swept_desk()
+    await desk.store.append([REQUEST])
+    page = desk.store.page
+
+    async def of_another_log(wanted: Filter, after: str, limit: int) -> Page:
+        raise MissingError("after: the cursor belongs to another log")
+
+    desk.store.page = of_another_log  # type: ignore[method-assign]
+    assert await sweep.tick() == 0
+    desk.store.page = page  # type: ignore[method-assign]
+    assert await tick_later(desk, sweep, patiences=2) == 0
+    late = a_trade_request(quantity=2)
+    await desk.store.append([late])
+    await sweep.tick()
+    assert await tick_later(desk, sweep, patiences=2) == len(EVERYBODY)
