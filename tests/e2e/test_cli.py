@@ -197,7 +197,7 @@ def test_demo_when_this_machine_has_settings_of_its_own_takes_none(monkeypatch: 
     ours = {
         name: value
         for name, value in given.items()
-        if name.startswith(("FINAGENT_", "ALPACA_", "SERVICEBUS", "COSMOS_"))
+        if name.startswith(("FINAGENT_", "ALPACA_", "SERVICEBUS", "COSMOS_", "OTEL_", "APPLICATIONINSIGHTS_"))
     }
     # Each is there and empty, so that local.settings.json cannot set it either.
     assert set(ours) == {field.alias for field in Settings.model_fields.values()} | {"FINAGENT_TICK"}
