@@ -14,7 +14,7 @@ from shared.chain.expiry import LEAST_DAYS, closing
 from shared.chain.port import RATE, Chain, Quote
 from shared.errors import InvalidError, MissingError, TransientError
 from shared.market.abandonable import Abandonable
-from shared.market.alpaca_patience import Conversation, Patience
+from shared.market.alpaca_patience import Conversation, Patience, import_sdk
 from shared.market.alpaca_row import GARBAGE, Dropped, Row, reason
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ class AlpacaChainSource:
 
     @contextmanager
     def _clients(self) -> "Iterator[_Clients]":
+        import_sdk()
         # New ones for each call: a session of `requests` is not made for threads, and theirs may be abandoned.
         from alpaca.data.historical import OptionHistoricalDataClient, StockHistoricalDataClient
 

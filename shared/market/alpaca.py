@@ -18,7 +18,7 @@ from shared.events.market import Bar, Interval
 from shared.events.news import NewsItem
 from shared.events.portfolio import Portfolio
 from shared.market.abandonable import Abandonable
-from shared.market.alpaca_patience import Conversation, Patience
+from shared.market.alpaca_patience import Conversation, Patience, import_sdk
 from shared.market.alpaca_row import (
     GARBAGE,
     Closing,
@@ -194,12 +194,8 @@ class AlpacaMarketSource:
         return self._closes_by_year[year]
 
     def _news(self, symbols: tuple[str, ...], start: datetime, end: datetime) -> list[NewsItem]:
-        from alpaca.data.requests import NewsRequest
-
-        # Oldest edit first: an article edited between two pages then comes later, or twice, but is not missed.
-        request = NewsRequest(symbols=",".join(symbols), start=start, end=end + EDITED_WITHIN, sort="asc")
         with self._clients() as clients, _garbage_refused("news"):
-            rows = cast(dict[str, list[Row]], clients.news.get_news(request))["news"]
+            rows = _news_rows(clients, symbols, start, end)
         dropped = Dropped("news")
         items = {item.vendor_id: item for row in rows if (item := read_article(row, dropped))}
         dropped.log()
@@ -215,6 +211,7 @@ class AlpacaMarketSource:
 
     @contextmanager
     def _clients(self) -> "Iterator[_Clients]":
+        import_sdk()
         # New ones for each call: a session of `requests` is not made for threads, and theirs may be abandoned.
         from alpaca.data.historical import NewsClient, StockHistoricalDataClient
         from alpaca.trading.client import TradingClient
@@ -237,6 +234,14 @@ class _Clients(NamedTuple):
     news: "NewsClient"
     trading: "TradingClient"
     conversation: Conversation
+
+
+def _news_rows(clients: _Clients, symbols: tuple[str, ...], start: datetime, end: datetime) -> list[Row]:
+    from alpaca.data.requests import NewsRequest
+
+    # Oldest edit first: an article edited between two pages then comes later, or twice, but is not missed.
+    request = NewsRequest(symbols=",".join(symbols), start=start, end=end + EDITED_WITHIN, sort="asc")
+    return cast(dict[str, list[Row]], clients.news.get_news(request))["news"]
 
 
 @contextmanager

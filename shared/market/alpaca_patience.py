@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
+from threading import Lock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,22 @@ PAGES: dict[str, tuple[str, Any]] = {
     "/options/snapshots": ("snapshots", {}),
 }
 """What an answer's rows are called, and what they are without any, by how its path begins."""
+_IMPORTING = Lock()
+
+
+def import_sdk() -> None:
+    """Import what we use of alpaca-py, in one thread at a time.
+
+    Notes
+    -----
+    Its modules import each other in circles: two threads that enter one at two places would each wait for the other,
+    and Python lets one of them fail.
+    """
+    with _IMPORTING:
+        import alpaca.data.historical
+        import alpaca.data.requests
+        import alpaca.trading.client
+        import alpaca.trading.requests  # noqa: F401
 
 
 @dataclass

@@ -21,6 +21,8 @@ class Crowd:
     ----------
     url : str
         The desk's; it must be the same after a restart.
+    connections : int
+        So many ask at once: few leave the others to come after whatever happens to the desk.
 
     Attributes
     ----------
@@ -30,12 +32,12 @@ class Crowd:
         How often each status came; 0 stands for a connection that failed.
     """
 
-    def __init__(self, url: str, size: int) -> None:
+    def __init__(self, url: str, size: int, connections: int = CONNECTIONS) -> None:
         self.size = size
         self.accepted: dict[int, str] = {}
         self.answers: Counter[int] = Counter()
         self._url = url
-        self._connections = asyncio.Semaphore(CONNECTIONS)
+        self._connections = asyncio.Semaphore(connections)
         self._answered = asyncio.Condition()
 
     @property

@@ -17,6 +17,8 @@ from tests.standins.alpaca.service import AlpacaService
 TRADES = 120
 JUMPS = 6
 HOURS = 5
+CONNECTIONS = 4
+"""With 64 a slow desk accepts everything between two jumps."""
 
 
 class WallClock:
@@ -55,7 +57,7 @@ async def test_trades_when_the_clock_jumps_by_hours_are_each_decided_and_their_d
         FINAGENT_DEADLINE_SECONDS="2",
         CLOCK_FILE=str(clock.file),
     )
-    crowd = Crowd(f"http://127.0.0.1:{port}", TRADES)
+    crowd = Crowd(f"http://127.0.0.1:{port}", TRADES, CONNECTIONS)
 
     async def jump() -> None:
         for number, accepted in enumerate(sorted(chance.sample(range(1, TRADES), JUMPS))):
