@@ -32,8 +32,8 @@ infra-types: $(TYPES_READY)
 package: $(READY) ## what a deployment uploads, in .package
 	@$(BIN)/python -m tools.package
 
-test: $(READY) ## every test
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## every test; ARGS="-n0 tests/unit" for some, one at a time
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 # By itself it would say that nothing was found where nothing could be asked: hence --strict.
 audit: $(READY) ## known vulnerabilities in what is shipped; asks PyPI

@@ -23,7 +23,7 @@ SETTINGS = {
 }
 HOLDINGS = {"cash": 1_000_000, "positions": [{"symbol": "IBM", "quantity": 1_000}]}
 TRADES = [("AAPL", "buy"), ("IBM", "sell"), ("MSFT", "buy"), ("GOOG", "sell"), ("IBM", "buy"), ("AAPL", "sell")]
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 class Cloud:

@@ -14,7 +14,7 @@ from tests.e2e.process import DeskProcess, finagent
 from tests.standins.cosmos.server import KEY, CosmosStandIn
 from tests.standins.service_bus.server import ServiceBusStandIn
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ STORY: tuple[Event, ...] = (
     *TRADES,
 )
 TOPOLOGY = topology().model_copy(update={"max_delivery_count": 1_000})
-SCHEDULES = 300
+SCHEDULES = 100
 MARKS = {TradeRequested: "R", OpinionFormed: "V", TradeDeadlineReached: "D"}
 ORDERS = {
     "".join(order) for order in permutations("RD" + "V" * len(TRADE.judges)) if order.index("R") < order.index("D")
