@@ -146,8 +146,9 @@ class Sweep:
             logger.info("another host swept at the same time")  # what both sent has the same ids
 
     async def _tell_of_dead_letters(self) -> None:
-        for letter in await self.bus.dead_letters():
-            name = f"{letter.subscription} {letter.message.message_id}"
+        letters = {f"{each.subscription} {each.message.message_id}": each for each in await self.bus.dead_letters()}
+        self._told &= letters.keys()
+        for name, letter in letters.items():
             if name in self._told:
                 continue
             self._told.add(name)
