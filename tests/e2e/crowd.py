@@ -10,7 +10,7 @@ import httpx
 SYMBOLS = ("AAPL", "IBM", "MSFT")
 CONNECTIONS = 64
 RETRY_SECONDS = 0.1
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 600
 """So long may a desk take to come to an end; only one that never will takes longer."""
 
 
