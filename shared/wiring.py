@@ -4,7 +4,7 @@ from collections import ChainMap
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from shared.agents import (
@@ -35,7 +35,7 @@ from shared.callers.port import KeyRing
 from shared.chain.port import ChainSource
 from shared.clock import Clock
 from shared.costs import PriceTable
-from shared.engine import azure, embedded
+from shared.engine import Engine, azure, embedded
 from shared.errors import InvalidError
 from shared.events.trade import OpinionFormed
 from shared.grading import Grading
@@ -109,6 +109,17 @@ def desk() -> Desk:
     return build(Settings.from_env(), Platform.from_env())
 
 
+@dataclass(frozen=True, slots=True)
+class _Reads:
+    """What agents, timers and queries read through: the projections, and what they are asked about."""
+
+    bars: BarHistory
+    portfolios: Portfolios
+    views: Views
+    watchlist: Watchlist
+    step_deps: StepDeps
+
+
 def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     """Put together a desk: in Azure where the settings name a namespace and an account there, else on one file."""
     _check_authority(settings, platform)
@@ -116,12 +127,52 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     source, prices, telemetry = _source(settings), PriceTable.load(settings.prices), _telemetry(settings)
     connection, endpoint = settings.servicebus_connection, settings.cosmos_endpoint
     engine = azure(settings, connection, endpoint) if connection and endpoint else embedded(settings)
-    store, bus, clock, projections = engine.store, engine.bus, engine.clock, engine.projections
-    bars, portfolios = BarHistory(projections, settings.interval), Portfolios(projections, store)
-    watchlist = Watchlist(settings.symbols)
-    records, views = Records(projections), Views(projections)
-    step_deps = StepDeps(clock.pace, settings.deadline_seconds, records)
-    deps: dict[str, object] = {
+    reads = _reads(settings, engine)
+    book = Book(engine.ledger, engine.metering, lock_seconds=topology().lock_seconds)
+    runtime = _runtime(settings, engine, reads, book, telemetry)
+    ingest = _ingest(settings, engine, reads, source, runtime, telemetry)
+    swept = Status()
+    timers = ChainMap({SWEEP: swept}, ingest.status)
+    vitals = Vitals(engine.store, engine.bus, engine.clock, _voters(), settings.deadline_seconds, timers, telemetry)
+    return Desk(
+        settings=settings,
+        clock=engine.clock,
+        watchlist=reads.watchlist,
+        store=engine.store,
+        bus=engine.bus,
+        runtime=runtime,
+        projector=Projector(engine.projections, engine.store),
+        ingest=ingest,
+        sweep=_sweep(engine, reads, runtime, swept, vitals, telemetry),
+        grading=Grading(engine.store, engine.clock, runtime, reads.bars, reads.views),
+        portfolios=reads.portfolios,
+        queries=_queries(settings, engine, reads, vitals),
+        authority=_authority(settings, engine.keys),
+        buckets=Buckets(settings.requests_per_second, max(1.0, 2 * settings.requests_per_second)),
+        book=book,
+        prices=prices,
+        vitals=vitals,
+        telemetry=telemetry,
+        database=engine.database,
+        close=partial(_close, telemetry, book, engine),
+    )
+
+
+def _reads(settings: Settings, engine: Engine) -> _Reads:
+    projections = engine.projections
+    return _Reads(
+        bars=BarHistory(projections, settings.interval),
+        portfolios=Portfolios(projections, engine.store),
+        views=Views(projections),
+        watchlist=Watchlist(settings.symbols),
+        step_deps=StepDeps(engine.clock.pace, settings.deadline_seconds, Records(projections)),
+    )
+
+
+def _deps(settings: Settings, store: EventStore, reads: _Reads) -> dict[str, object]:
+    """Give what each agent is handed, by its name: a new agent has a line here."""
+    bars, portfolios, views, watchlist = reads.bars, reads.portfolios, reads.views, reads.watchlist
+    return {
         market_analyst.NAME: AnalystDeps(bars, OwnState(store, market_analyst.NAME, AnalystState), watchlist),
         risk_manager.NAME: RiskDeps(bars, portfolios, _limits(settings), watchlist.symbols),
         sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
@@ -130,70 +181,72 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         portfolio_optimizer.NAME: OptimizerDeps(
             bars, portfolios, views, Limits(settings.max_weight, settings.max_var_95)
         ),
-        CONSENSUS: step_deps,
+        CONSENSUS: reads.step_deps,
     }
+
+
+def _runtime(settings: Settings, engine: Engine, reads: _Reads, book: Book, telemetry: Telemetry) -> Runtime:
+    deps = _deps(settings, engine.store, reads)
     roles = {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}
-    book = Book(engine.ledger, engine.metering, lock_seconds=topology().lock_seconds)
-    swept = Status()
     settlement: Settlement = engine.settlement
     if telemetry.enabled:
         settlement = ObservedSettlement(settlement, telemetry)
-    runtime = Runtime(store, bus, settlement, clock, roles, book, telemetry=telemetry)
-    ingest = Ingest(
+    return Runtime(engine.store, engine.bus, settlement, engine.clock, roles, book, telemetry=telemetry)
+
+
+def _ingest(
+    settings: Settings, engine: Engine, reads: _Reads, source: MarketSource, runtime: Runtime, telemetry: Telemetry
+) -> Ingest:
+    return Ingest(
         source=source,
-        clock=clock,
+        clock=engine.clock,
         emit=runtime.emit,
-        store=store,
-        bars=bars,
-        watchlist=watchlist,
+        store=engine.store,
+        bars=reads.bars,
+        watchlist=reads.watchlist,
         interval=settings.interval,
         opened_at=engine.opened_at,
         lookback=timedelta(days=settings.lookback_days),
         telemetry=telemetry,
     )
-    timers = ChainMap({SWEEP: swept}, ingest.status)
-    vitals = Vitals(store, bus, clock, _voters(), settings.deadline_seconds, timers, telemetry)
 
-    async def close() -> None:
-        await telemetry.close()
-        await book.close()
-        await engine.close()
 
-    feed = "alpaca" if settings.is_live else "recorded"
-    queries = Queries(store, clock, bars, portfolios, views, vitals, topology(), step_deps, feed)
-    return Desk(
-        settings=settings,
-        clock=clock,
-        watchlist=watchlist,
-        store=store,
-        bus=bus,
-        runtime=runtime,
-        projector=Projector(projections, store),
-        ingest=ingest,
-        sweep=Sweep(
-            store,
-            bus,
-            clock,
-            runtime,
-            topology(),
-            step_deps,
-            frozenset(roles),
-            swept,
-            telemetry,
-            vitals.measure,
-        ),
-        grading=Grading(store, clock, runtime, bars, views),
-        portfolios=portfolios,
-        queries=queries,
-        authority=_authority(settings, engine.keys),
-        buckets=Buckets(settings.requests_per_second, max(1.0, 2 * settings.requests_per_second)),
-        book=book,
-        prices=prices,
-        vitals=vitals,
-        telemetry=telemetry,
-        database=engine.database,
-        close=close,
+def _sweep(
+    engine: Engine, reads: _Reads, runtime: Runtime, swept: Status, vitals: Vitals, telemetry: Telemetry
+) -> Sweep:
+    return Sweep(
+        engine.store,
+        engine.bus,
+        engine.clock,
+        runtime,
+        topology(),
+        reads.step_deps,
+        frozenset(STATES),
+        swept,
+        telemetry,
+        vitals.measure,
     )
+
+
+def _queries(settings: Settings, engine: Engine, reads: _Reads, vitals: Vitals) -> Queries:
+    feed = "alpaca" if settings.is_live else "recorded"
+    return Queries(
+        engine.store,
+        engine.clock,
+        reads.bars,
+        reads.portfolios,
+        reads.views,
+        vitals,
+        topology(),
+        reads.step_deps,
+        feed,
+    )
+
+
+async def _close(telemetry: Telemetry, book: Book, engine: Engine) -> None:
+    await telemetry.close()
+    await book.close()
+    await engine.close()
 
 
 def _limits(settings: Settings) -> RiskLimits:
