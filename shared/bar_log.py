@@ -4,12 +4,17 @@ An id counts the events before it of the same interval, and says nothing of its 
 later corrected back, and each time the desk has to hear of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isclose
 
 from shared.events.envelope import derive_id
 from shared.events.market import Bar, Interval, MarketDataReceived
 from shared.store.port import EventStore
+
+RESTATED = 0.01
+"""Change of a price that is taken for a split's; a correction that is as large costs a reading of the history."""
 
 
 @dataclass(slots=True)
@@ -45,6 +50,16 @@ class BarLog:
                 logged.add(MarketDataReceived.model_validate_json(body))
             self._read[stream, closed_at] = logged
         return self._read[stream, closed_at]
+
+    async def restated(self, stream: str, bars: Sequence[Bar]) -> set[str]:
+        """Give the symbols whose oldest bar here has another price in the log, as all before a split then have."""
+        oldest = {bar.symbol: bar for bar in sorted(bars, key=lambda bar: bar.closed_at, reverse=True)}
+        logged = {symbol: (await self.of(stream, bar.closed_at)).bars.get(symbol) for symbol, bar in oldest.items()}
+        return {
+            symbol
+            for symbol, known in logged.items()
+            if known is not None and not isclose(known.close, oldest[symbol].close, rel_tol=RESTATED)
+        }
 
     def event_id(self, stream: str, closed_at: datetime, ordinal: int) -> str:
         """Give the id of an interval's event by the number of events before it."""

@@ -169,16 +169,19 @@ class Ingest:
         self._log.forget_until(stream, start)
         for begin, end in _parts(start, now, self._part):
             bars = await self.source.bars(symbols, self.interval, begin, end)
-            older = await self._missed(symbols, bars, begin, now)
+            older = await self._missed(stream, symbols, bars, begin, now)
             count += await self._emit_bars(stream, older + bars, now)
             self._filled.update(symbols)
         return count
 
-    async def _missed(self, symbols: tuple[str, ...], bars: Sequence[Bar], start: datetime, now: datetime) -> list[Bar]:
-        """Read what came before `start` for symbols that are new to the desk, or speak again after a silence."""
+    async def _missed(
+        self, stream: str, symbols: tuple[str, ...], bars: Sequence[Bar], start: datetime, now: datetime
+    ) -> list[Bar]:
+        """Read what came before `start` for symbols that are new, speak again after a silence, or were split."""
         opening, speaking = self.opened_at - self.lookback, {bar.symbol for bar in bars}
         asked = [symbol for symbol in symbols if symbol in speaking or symbol not in self._filled]
         since = {symbol: await self._freshness.newest(symbol, now) or opening for symbol in asked}
+        since |= dict.fromkeys(await self._log.restated(stream, bars), opening)
         behind = tuple(symbol for symbol, moment in since.items() if moment < start)
         older = list[Bar]()
         if behind:

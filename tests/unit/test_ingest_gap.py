@@ -104,6 +104,30 @@ async def test_symbol_when_it_speaks_after_a_long_silence_has_no_gap(restarted: 
     assert len(desk.vendor.asked) == 1
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_symbol_when_it_was_split_has_its_whole_history_on_the_new_scale(restarted: bool) -> None:
+    desk = Desk(Vendor(closes(days=range(20))))
+    await desk.tick(9 * DAY)
+    if restarted:
+        desk.restart(("AAPL", "IBM"))
+    split = [a_bar("IBM", close=(100.0 + n) / 2, closed_at=day(n)) for n in range(21)]
+    desk.vendor.known = [*closes("AAPL", days=range(21)), *split]
+    assert await desk.tick(DAY) == 21
+    assert await known(desk, "IBM") == [bar.close for bar in split]
+    assert await known(desk, "AAPL") == [100.0 + n for n in range(21)]
+    desk.vendor.asked.clear()
+    assert await desk.tick(HOUR) == 0
+    assert len(desk.vendor.asked) == 1
+
+
+async def test_symbol_when_its_split_is_told_after_the_first_day_on_the_new_scale_is_read_anew() -> None:
+    desk = Desk(Vendor([*closes("IBM", days=range(19)), a_bar("IBM", close=59.5, closed_at=day(19))]), ("IBM",))
+    await desk.tick(9 * DAY)
+    desk.vendor.known = [a_bar("IBM", close=(100.0 + n) / 2, closed_at=day(n)) for n in range(20)]
+    assert await desk.tick(HOUR) == 19
+    assert await known(desk, "IBM") == [bar.close for bar in desk.vendor.known]
+
+
 async def test_symbol_when_what_it_missed_cannot_be_read_yet_has_no_gap_later() -> None:
     vendor = Failing([*closes("AAPL"), *closes("IBM", days=range(3))])
     desk = Desk(vendor)
