@@ -31,6 +31,8 @@ def export_command(file: File, as_json: Json = False) -> None:
     """Write the event log to a file, which appears when it is whole; a desk on this machine must be stopped."""
     with complaints(), _written(file) as out:
         count = _on_store(lambda store: export_log(store, out))
+        if not count:  # as where FINAGENT_DATA names another folder: an earlier file is not given for that
+            raise InvalidError("export: this desk has no events")
     _tell(as_json, {"events": count}, f"Exported {count} events.")
 
 
@@ -78,6 +80,8 @@ def _written(file: str) -> Iterator[BinaryIO]:
         part.replace(file)
     except OSError as error:
         raise InvalidError(f"{file}: cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -63,6 +63,15 @@ def test_log_when_an_import_is_killed_and_repeated_comes_back_whole(exported: Pa
     assert finagent(tmp_path, "export", "-", **SETTINGS).stdout.encode() == exported.read_bytes()
 
 
+def test_export_when_the_desk_is_empty_leaves_an_earlier_file_as_it_is(tmp_path: Path) -> None:
+    kept = tmp_path / "log.jsonl"
+    kept.write_text("a log\n")
+    refused = finagent(tmp_path / "elsewhere", "export", str(kept), **SETTINGS)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "no events" in refused.stderr
+    assert [file.read_text() for file in tmp_path.glob("log*")] == ["a log\n"]
+
+
 def test_desk_when_it_is_restored_answers_no_history_and_goes_on(exported: Path, tmp_path: Path) -> None:
     assert finagent(tmp_path, "import", str(exported), **SETTINGS).returncode == 0
     assert finagent(tmp_path, "rebuild", **SETTINGS).returncode == 0
