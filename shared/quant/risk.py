@@ -75,10 +75,22 @@ def portfolio_returns(weights: Floats, returns: Floats) -> Floats:
     InvalidError
         The shapes do not match, or a value is NaN or infinite.
     """
+    shares, history = fitting(weights, returns)
+    return np.asarray(history @ shares, dtype=np.float64)
+
+
+def fitting(weights: Floats, returns: Floats) -> tuple[Floats, Floats]:
+    """Give weights of shape (n_assets,) and returns of shape (n_observations, n_assets) that are finite, or refuse.
+
+    Raises
+    ------
+    InvalidError
+        The shapes do not match, or a value is NaN or infinite.
+    """
     shares, history = finite(weights, "weights"), finite(returns, "returns")
     if shares.ndim != 1 or history.shape[1:] != shares.shape:
         raise InvalidError(f"weights {shares.shape} do not fit returns {history.shape}")
-    return np.asarray(history @ shares, dtype=np.float64)
+    return shares, history
 
 
 def ewma_volatility(returns: Floats, decay: float = DECAY) -> float:

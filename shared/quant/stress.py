@@ -18,7 +18,7 @@ from statistics import NormalDist
 import numpy as np
 
 from shared.errors import InvalidError
-from shared.quant.risk import Floats, ewma_volatility, finite
+from shared.quant.risk import Floats, ewma_volatility, fitting
 from shared.quant.value_at_risk import check_level, ewma_var
 
 AUTUMN_2008_PATH = Path(__file__).with_name("autumn_2008.json")
@@ -78,9 +78,7 @@ def deepest_loss(weights: Floats, returns: Floats) -> float:
     InvalidError
         The shapes do not match, or a value is NaN or infinite.
     """
-    shares, history = finite(weights, "weights"), finite(returns, "returns")
-    if shares.ndim != 1 or history.ndim != 1 + shares.ndim or history.shape[1:] != shares.shape:
-        raise InvalidError(f"weights {shares.shape} do not fit returns {history.shape}")
+    shares, history = fitting(weights, returns)
     gains = (np.cumprod(1.0 + history, axis=0) - 1.0) @ shares
     return max(0.0, 0.0 - float(gains.min(initial=0.0)))
 
@@ -103,12 +101,8 @@ def correlation_one_var(weights: Floats, returns: Floats, level: float) -> float
 
     Parameters
     ----------
-    weights : ndarray of shape (n_assets,)
-        Fractions of the portfolio's value; the rest is cash.
-    returns : ndarray of shape (n_observations, n_assets)
-        Simple returns per period in time order.
-    level : float
-        Confidence, from 0.5 to below 1.
+    weights, returns, level
+        As in `contribution.marginal_vars`.
 
     Returns
     -------
@@ -118,11 +112,9 @@ def correlation_one_var(weights: Floats, returns: Floats, level: float) -> float
     Raises
     ------
     MissingError, InvalidError
-        As in `marginal_vars`.
+        As in `contribution.marginal_vars`.
     """
     check_level(level)
-    shares, history = finite(weights, "weights"), finite(returns, "returns")
-    if shares.ndim != 1 or history.ndim != 1 + shares.ndim or history.shape[1:] != shares.shape:
-        raise InvalidError(f"weights {shares.shape} do not fit returns {history.shape}")
+    shares, history = fitting(weights, returns)
     volatilities = [ewma_volatility(series) for series in history.T]
     return NormalDist().inv_cdf(level) * float(np.abs(shares) @ np.array(volatilities, dtype=np.float64))

@@ -132,10 +132,8 @@ def filtered_var(returns: Floats, level: float) -> float:
 
     Parameters
     ----------
-    returns : ndarray of shape (n_observations,)
-        Simple returns per period in time order, the latest last.
-    level : float
-        Confidence, from 0.5 to below 1.
+    returns, level
+        As in `ewma_var`.
 
     Returns
     -------
