@@ -69,6 +69,7 @@ def embedded(settings: Settings) -> Engine:
     bus = bus_module.SqliteEventBus(database, topology(), clock, charge=metering.sent)
 
     async def close() -> None:
+        """Close the file, so that another host may have it."""
         database.close()
 
     return Engine(
@@ -108,6 +109,7 @@ def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
     )
 
     async def close() -> None:
+        """Close the connections, the bus before the store."""
         await bus.close()
         await account.close()
 

@@ -86,6 +86,7 @@ def _consensus_handlers(steps: tuple[Step, ...]) -> dict[type[Event], Handler]:
         raise InvalidError("two steps have the same trigger, and so the same consensus")
 
     async def on_opinion_formed(event: OpinionFormed, state: Rounds, deps: StepDeps) -> Decision[Any]:
+        """Count the vote in the step that it names; an undeclared one is refused."""
         if event.data.step not in by_name:
             raise InvalidError(f"step: no step {event.data.step!r} is declared")
         return await by_name[event.data.step].on_opinion(event, state, deps)

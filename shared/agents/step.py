@@ -159,6 +159,7 @@ class Step:
         """Give the handler by which an agent answers the trigger: its judgment as an opinion, or an abstention."""
 
         async def on_trigger(event: Event, _state: object, deps: object) -> Decision[Any]:
+            """Emit the agent's opinion; where it knows too little, that it abstains."""
             try:
                 opinion = self._opinion(event, agent, await self.judges[agent](event, deps))
             except MissingError as error:

@@ -36,6 +36,7 @@ class _Principal(BaseModel):
     claims: list[_Claim]
 
     def value(self, names: tuple[str, ...]) -> str | None:
+        """Give the first claim of one of these names that is not empty."""
         return next((claim.val for claim in self.claims if claim.typ in names and claim.val), None)
 
 

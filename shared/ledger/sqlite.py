@@ -60,6 +60,7 @@ class SqliteLedger:
         oldest = int((self._wall_seconds() - LIFE.total_seconds()) * 1e6)
 
         def write(connection: sqlite3.Connection) -> None:
+            """Insert and purge as one transaction."""
             connection.executemany(_INSERT, rows)
             connection.execute(_PURGE, (oldest, 2 * len(rows)))
 
