@@ -122,7 +122,8 @@ class Grading:
     async def _earned(self, trade: TradeRequested, now: datetime) -> float | None:
         """Give what the trade earned over the horizon; None where no bar has closed in it."""
         symbol, end = trade.data.symbol, trade.time + timedelta(days=HORIZON_DAYS)
-        before = await self.bars.read(symbol, trade.time, limit=1)
+        # Both as known now: in between a split may have changed the scale.
+        before = await self.bars.read(symbol, now, until=trade.time, limit=1)
         after = await self.bars.read(symbol, now, after=trade.time, until=end, limit=1)
         if not before or not after:
             return None

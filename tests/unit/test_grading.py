@@ -100,6 +100,17 @@ async def test_opinion_when_its_horizon_is_over_is_graded_by_what_the_trade_earn
     assert len(await desk.graded()) == 1
 
 
+async def test_opinion_when_a_split_came_in_between_is_graded_on_one_scale() -> None:
+    desk, trade = Desk(), a_trade_request()
+    await desk.know([(0, 100)])
+    restated = market_data(a_bar("AAPL", close=50, closed_at=CLOSE), time=CLOSE + DAY)
+    await desk.projector.project(restated)
+    await desk.know([(7, 55)])
+    await desk.say(trade, voted(trade))
+    assert await desk.later(DUE_AFTER) == 1
+    assert (await desk.graded())[0].data.trade_return == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize(
     ("agent", "abstained", "closes"),
     [
@@ -145,26 +156,28 @@ async def test_record_when_grades_follow_counts_them_overall_and_by_regime() -> 
     assert await Records(desk.projections).all((ANALYST,), CLOSE + DUE_AFTER - DAY) == {}
 
 
-async def test_record_when_grades_of_one_moment_come_in_any_order_is_the_last_one() -> None:
-    def graded(count: int) -> OpinionGraded:
-        data = Grade(
-            opinion="o",
-            agent=ANALYST,
-            symbol="AAPL",
-            side="buy",
-            stance=1,
-            confidence=1,
-            horizon_days=7,
-            trade_return=0,
-            hit=False,
-            brier=1,
-            record=AgentRecord(overall=Outcomes(count=count)),
-        )
-        return OpinionGraded.caused_by(a_trade_request(), source="grading", data=data, ordinal=count)
+def graded(agent: str, known: AgentRecord, *, ordinal: int = 0) -> OpinionGraded:
+    """Give the event of a grade after which an agent has this record."""
+    data = Grade(
+        opinion="o",
+        agent=agent,
+        symbol="AAPL",
+        side="buy",
+        stance=1,
+        confidence=1,
+        horizon_days=7,
+        trade_return=0,
+        hit=False,
+        brier=1,
+        record=known,
+    )
+    return OpinionGraded.caused_by(a_trade_request(), source="grading", data=data, ordinal=ordinal)
 
+
+async def test_record_when_grades_of_one_moment_come_in_any_order_is_the_last_one() -> None:
     store = InMemoryProjectionStore()
     for count in (9, 10, 2):
-        await store.apply(record.rows(graded(count)))
+        await store.apply(record.rows(graded(ANALYST, AgentRecord(overall=Outcomes(count=count)), ordinal=count)))
     latest = await Records(store).latest(ANALYST, CLOSE)
     assert latest is not None
     assert latest.overall.count == 10
@@ -239,20 +252,7 @@ async def weights(records: dict[str, AgentRecord], *, regime: str = "") -> dict[
     """Give the weights by which a consensus counted two votes, where these records are known."""
     store, trade = InMemoryProjectionStore(), a_trade_request()
     for agent, known in records.items():
-        data = Grade(
-            opinion="o",
-            agent=agent,
-            symbol="AAPL",
-            side="buy",
-            stance=1,
-            confidence=1,
-            horizon_days=7,
-            trade_return=0,
-            hit=False,
-            brier=1,
-            record=known,
-        )
-        await store.apply(record.rows(OpinionGraded.caused_by(trade, source="grading", data=data)))
+        await store.apply(record.rows(graded(agent, known)))
     state, deps = Rounds(), StepDeps(1, 30, Records(store))
     evidence = (Evidence(name="regime", value=regime),) if regime else ()
     for agent in (ANALYST, "risk_manager"):
