@@ -126,6 +126,18 @@ def options(
 
 
 @app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help='In plain words, for example "Why did Apple fall last month?"')],
+    port: Port = DEFAULT_PORT,
+    as_json: Json = False,
+) -> None:
+    """Ask the desk a question and print what its own events say to that."""
+    with complaints():
+        answered = _client(port).ask_question(question)
+        print_json(answered) if as_json else typer.echo(report.research(answered))
+
+
+@app.command()
 def portfolio(
     name: Annotated[str, typer.Argument(help="The portfolio's name.")] = "main",
     cash: Annotated[float | None, typer.Option(help="US dollars to hold from now on.")] = None,

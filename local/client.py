@@ -71,13 +71,11 @@ class DeskClient:
 
     def ask_options(self, request: dict[str, Any]) -> dict[str, Any]:
         """Ask for an option strategy, wait for the answer and give the request with it."""
-        asked = self._with(self.post("/api/options", request), "id")
-        cursor = ""
-        while True:
-            found = self._with(self.get(f"/api/options/{asked['id']}"), "state", "request")
-            if found["state"] == "answered":
-                return found
-            cursor = self._page(after=cursor, correlation=asked["id"], wait=POLL_SECONDS)["cursor"]
+        return self._answered("/api/options", request, "request")
+
+    def ask_question(self, text: str) -> dict[str, Any]:
+        """Ask a question in plain words, wait for the answer and give the question with it."""
+        return self._answered("/api/questions", {"text": text}, "question")
 
     def portfolio(self, name: str) -> dict[str, Any]:
         """Give a portfolio with the latest measure of its risk."""
@@ -112,6 +110,15 @@ class DeskClient:
         # The portfolio's own `risk` may still be of the content before; the story of its change has the one of this.
         page = self._page(correlation=changed, types="risk.assessed", wait=RISK_SECONDS)
         return next((event["data"] | {"event": event["id"]} for event in reversed(page["events"])), None)
+
+    def _answered(self, path: str, request: dict[str, Any], *names: str) -> dict[str, Any]:
+        asked = self._with(self.post(path, request), "id")
+        cursor = ""
+        while True:
+            found = self._with(self.get(f"{path}/{asked['id']}"), "state", *names)
+            if found["state"] == "answered":
+                return found
+            cursor = self._page(after=cursor, correlation=asked["id"], wait=POLL_SECONDS)["cursor"]
 
     def _page(self, **parameters: str | int | float) -> dict[str, Any]:
         return self._with(self.get("/api/events", **parameters), "events", "cursor")

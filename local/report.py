@@ -92,6 +92,17 @@ def options(answered: dict[str, Any]) -> str:
     return "\n".join(lines + [f"  not {each['strategy']}: {each['reason']}" for each in found.get("rejected", [])])
 
 
+def research(answered: dict[str, Any]) -> str:
+    """Give what the research agent found, with the beginning of each event's id, and what it cannot say."""
+    found = answered["research"]
+    lines = [f"Asked at {answered['asked_at'][:16]} UTC (desk time), answered as of {found['until'][:16]} UTC"]
+    lines += [f"=> NO ANSWER  {found['abstained']}"] if "abstained" in found else ["=>"]
+    for number, each in enumerate(found.get("findings", []), 1):
+        events = ", ".join(event[:8] for event in each["events"])
+        lines.append(f"  [{number}] {each['text']}  [event {events}]")
+    return "\n".join(lines + [f"  ? {gap}" for gap in found.get("unanswered", []) if "abstained" not in found])
+
+
 def _suggested(suggested: dict[str, Any]) -> list[str]:
     gain, loss = (f"{suggested[name]:,.2f} USD" if name in suggested else "no bound" for name in _BOUNDS)
     premium = suggested["net_premium"]
@@ -172,6 +183,10 @@ def _gist(event: dict[str, Any]) -> str:
             return f"{data['symbol']}: at most {data['risk_budget']:,.2f} USD at risk, {data['horizon_days']} days"
         case "options.suggested":
             return f"{data['symbol']} {data['suggested']['strategy'] if 'suggested' in data else 'nothing suggested'}"
+        case "question.asked":
+            return f"{data['text']}"
+        case "research.completed":
+            return f"{data.get('answer') or data['abstained']}"
         case "step.failed":
             return f"{data['agent']}: {data['reason']}"
         case _:

@@ -22,9 +22,12 @@ from shared.events.forecast import ForecastPublished
 from shared.events.market import Bar
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged
+from shared.events.question import QuestionAsked, ResearchCompleted
 from shared.events.rebalance import RebalanceSuggested
 from shared.events.trade import ConsensusReached, OpinionFormed, TradeRequested
+from shared.profile import Profile, Reads, profile
 from shared.projections.bar import BarHistory
+from shared.projections.happening import Happenings
 from shared.projections.portfolio import Portfolios
 from shared.projections.view import Views
 from shared.store.port import EventStore, Filter, Page
@@ -42,6 +45,7 @@ class Queries:
     bars: BarHistory
     portfolios: Portfolios
     views: Views
+    happenings: Happenings
     vitals: Vitals
     topology: Topology
     step_deps: StepDeps
@@ -128,6 +132,28 @@ class Queries:
             "suggestion": answer and {**answer["data"], "event": answer["id"]},
         }
 
+    async def question(self, caller: Caller, question_id: str) -> dict[str, Any]:
+        """Give a question and its answer.
+
+        Raises
+        ------
+        MissingError
+            There is no such question that the caller may read.
+        """
+        body = await self.store.get(question_id, f"question-{question_id}")
+        asked = None if body is None else decode(body)
+        if not isinstance(asked, QuestionAsked) or not caller.reads(asked):
+            raise MissingError(f"there is no question {question_id}")
+        page = await self.store.page(Filter(stream=asked.stream, types=(ResearchCompleted.name(),)), "", 1)
+        answer = json.loads(page.events[0]) if page.events else None
+        return {
+            "id": question_id,
+            "state": "answered" if answer else "open",
+            "asked_at": asked.time,
+            "question": asked.data.model_dump(mode="json"),
+            "research": answer and {**answer["data"], "event": answer["id"]},
+        }
+
     async def portfolios_of(self, caller: Caller) -> list[str]:
         """Give the names of the portfolios that the caller may read, sorted."""
         names = [name for owner in caller.owners for name in await self.portfolios.names(owner)]
@@ -194,6 +220,19 @@ class Queries:
             }
             for name in STATES
         ]
+
+    async def agent(self, caller: Caller, name: str, as_of: datetime) -> Profile:
+        """Give what an agent is, and how it does as of a moment.
+
+        Raises
+        ------
+        MissingError
+            There is no such agent.
+        """
+        if name not in STATES:
+            raise MissingError(f"there is no agent {name}")
+        reads = Reads(self.views, self.happenings, self.step_deps.records, self.topology)
+        return await profile(name, caller, await self._subjects(caller, name), as_of, reads)
 
     async def view(self, caller: Caller, agent: str, subject: str, as_of: datetime) -> bytes:
         """Give the event with an agent's latest view of a subject; of the caller's own before the desk's.

@@ -12,6 +12,7 @@ from shared.agents import (
     options_strategist,
     oracle,
     portfolio_optimizer,
+    research_agent,
     risk_manager,
     sentiment_tracker,
 )
@@ -22,6 +23,8 @@ from shared.agents.own_state import OwnState
 from shared.agents.portfolio_optimizer import OptimizerDeps
 from shared.agents.rebalance_plan import Limits
 from shared.agents.registry import STATES, STEPS, handlers
+from shared.agents.research_agent import ResearchDeps
+from shared.agents.research_evidence import Sources
 from shared.agents.risk_manager import RiskDeps
 from shared.agents.risk_measure import RiskLimits
 from shared.agents.sentiment_tracker import SentimentDeps, SentimentState
@@ -43,6 +46,7 @@ from shared.ingest import Ingest, Status
 from shared.ledger.book import Book
 from shared.market.port import MarketSource
 from shared.projections.bar import BarHistory
+from shared.projections.happening import Happenings
 from shared.projections.portfolio import Portfolios
 from shared.projections.projector import Projector
 from shared.projections.record import Records
@@ -116,6 +120,7 @@ class _Reads:
     bars: BarHistory
     portfolios: Portfolios
     views: Views
+    happenings: Happenings
     watchlist: Watchlist
     step_deps: StepDeps
 
@@ -164,6 +169,7 @@ def _reads(settings: Settings, engine: Engine) -> _Reads:
         bars=BarHistory(projections, settings.interval),
         portfolios=Portfolios(projections, engine.store),
         views=Views(projections),
+        happenings=Happenings(projections),
         watchlist=Watchlist(settings.symbols),
         step_deps=StepDeps(engine.clock.pace, settings.deadline_seconds, Records(projections)),
     )
@@ -181,6 +187,7 @@ def _deps(settings: Settings, store: EventStore, reads: _Reads) -> dict[str, obj
         portfolio_optimizer.NAME: OptimizerDeps(
             bars, portfolios, views, Limits(settings.max_weight, settings.max_var_95)
         ),
+        research_agent.NAME: ResearchDeps(Sources(views, reads.happenings, store), portfolios, watchlist.symbols),
         CONSENSUS: reads.step_deps,
     }
 
@@ -236,6 +243,7 @@ def _queries(settings: Settings, engine: Engine, reads: _Reads, vitals: Vitals) 
         reads.bars,
         reads.portfolios,
         reads.views,
+        reads.happenings,
         vitals,
         topology(),
         reads.step_deps,

@@ -15,6 +15,7 @@ from shared.events.market import Bar, Interval, MarketData, MarketDataReceived
 from shared.events.news import NewsItem, NewsReceived
 from shared.events.options import OptionsRequested, OptionsWish
 from shared.events.portfolio import Portfolio, PortfolioChanged, Position
+from shared.events.question import Question, QuestionAsked
 from shared.events.trade import Deadline, Opinion, OpinionFormed, Trade, TradeDeadlineReached, TradeRequested
 
 CLOSE = datetime(2008, 1, 2, 21, tzinfo=UTC)
@@ -135,6 +136,14 @@ def an_options_request(
     )
     event_id = derive_id("options", data.model_dump_json(), time.isoformat())
     return OptionsRequested.first(id=event_id, source="api", stream=f"options-{event_id}", time=time, data=data)
+
+
+def a_question(text: str = "What is the forecast of Apple?", *, time: datetime = CLOSE) -> QuestionAsked:
+    """Give the event by which somebody asks the desk something."""
+    event_id = derive_id("question", text, time.isoformat())
+    return QuestionAsked.first(
+        id=event_id, source="api", stream=f"question-{event_id}", time=time, data=Question(text=text)
+    )
 
 
 def an_opinion(

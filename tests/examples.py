@@ -16,6 +16,7 @@ from shared.events.options import (
     RejectedStrategy,
 )
 from shared.events.portfolio import RiskAssessed, RiskAssessment, RiskBreach
+from shared.events.question import Finding, Research, ResearchCompleted
 from shared.events.rebalance import (
     Alternative,
     Outlook,
@@ -44,6 +45,7 @@ from tests.builders import (
     a_deadline,
     a_headline,
     a_portfolio,
+    a_question,
     a_trade_request,
     an_opinion,
     an_options_request,
@@ -295,6 +297,30 @@ FULL: tuple[Event, ...] = (
             evidence=EVIDENCE,
         ),
     ),
+    a_question(),
+    ResearchCompleted.caused_by(
+        a_question(),
+        source="research_agent",
+        data=Research(
+            symbols=("AAPL",),
+            portfolios=("main",),
+            topics=("forecast",),
+            since=CLOSE - DAY,
+            until=CLOSE,
+            answer="It rises ✓. [1]",
+            findings=(
+                Finding(
+                    topic="forecast",
+                    subject="AAPL",
+                    text="It rises ✓.",
+                    events=("e-1", "e-2"),
+                    happened_at=CLOSE,
+                    relevance=1 / 3,
+                ),
+            ),
+            unanswered=("Nothing is known on options.",),
+        ),
+    ),
     StepFailed.first(
         id="f-1",
         source="risk_manager",
@@ -310,6 +336,9 @@ LEAST: tuple[Event, ...] = (
     a_portfolio(holdings={}, cash=0),
     a_trade_request(),
     an_options_request(view=None),
+    ResearchCompleted.caused_by(
+        a_question(), source="research_agent", data=Research(until=CLOSE, abstained="It names nothing.")
+    ),
     OptionsSuggested.caused_by(
         an_options_request(),
         source="options_strategist",

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
 from functions.api import (
+    agents,
     bars,
     costs,
     dead_letters,
@@ -20,8 +21,10 @@ from functions.api import (
     options,
     portfolios,
     problem,
+    questions,
     rebalances,
     trades,
+    why,
 )
 from functions.api.gate import HEADERS, Gate
 from functions.api.measured import Measured
@@ -75,6 +78,7 @@ def application() -> FastAPI:
         events,
         trades,
         options,
+        questions,
         portfolios,
         rebalances,
         news,
@@ -83,6 +87,8 @@ def application() -> FastAPI:
         dead_letters,
         costs,
         latency,
+        why,
+        agents,
         desk,
     ):
         app.router.routes.extend(module.router.routes)  # including would match each request twice

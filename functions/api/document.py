@@ -16,6 +16,7 @@ TAGS = [
     {"name": "events", "description": "What happened, in the order of the log: pages behind a cursor, or a stream."},
     {"name": "trades", "description": "Ask the agents about a trade, and follow it to their consensus."},
     {"name": "options", "description": "Ask for an option strategy on a share, and read what is suggested."},
+    {"name": "questions", "description": "Ask in plain words, and read what the desk's own events say to that."},
     {"name": "portfolios", "description": "What is held, and the risk in it."},
     {"name": "news", "description": "Headlines that the desk should know of."},
     {"name": "bars", "description": "Prices, as they were known at a moment."},

@@ -14,6 +14,7 @@ from shared.agents import (
     options_strategist,
     oracle,
     portfolio_optimizer,
+    research_agent,
     risk_manager,
     sentiment_tracker,
 )
@@ -26,6 +27,7 @@ from shared.events.market import MarketCrashDetected, MarketDataReceived
 from shared.events.news import NewsReceived, RegulationChanged
 from shared.events.options import OptionsRequested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
+from shared.events.question import QuestionAsked
 from shared.events.trade import OpinionFormed, TradeDeadlineReached, TradeRequested
 
 TRADE = Step(
@@ -53,6 +55,7 @@ STATES: Mapping[str, type[BaseModel]] = {
     options_strategist.NAME: Stateless,
     oracle.NAME: oracle.OracleState,
     portfolio_optimizer.NAME: Stateless,
+    research_agent.NAME: Stateless,
     CONSENSUS: Rounds,
 }
 
@@ -68,6 +71,7 @@ REACTIONS: Mapping[type[Event], Mapping[str, Handler]] = {
     RiskAssessed: {portfolio_optimizer.NAME: portfolio_optimizer.on_risk_assessed},
     ForecastPublished: {portfolio_optimizer.NAME: portfolio_optimizer.on_forecast_published},
     OptionsRequested: {options_strategist.NAME: options_strategist.on_options_requested},
+    QuestionAsked: {research_agent.NAME: research_agent.on_question_asked},
 }
 
 

@@ -210,7 +210,7 @@ class Step:
             return {}
         records = await deps.records.all(asked, min(asked.values()))
         regime = _regime(current.ballots.values())
-        return {agent: _earned(record, regime) for agent, record in records.items()}
+        return {agent: earned(record, regime) for agent, record in records.items()}
 
     def _close(self, cause: Event, state: Rounds, current: Round, how: "_Closed") -> Decision[Rounds]:
         ballots = tuple(current.ballots[agent] for agent in sorted(current.ballots))
@@ -257,7 +257,8 @@ def _regime(ballots: Iterable[Ballot]) -> str:
     return next((str(each.value) for each in named), "")
 
 
-def _earned(record: AgentRecord, regime: str) -> float:
+def earned(record: AgentRecord, regime: str) -> float:
+    """Give the weight that a record earns in a regime; an unknown regime, or an empty one, is as overall."""
     overall = calibration.skill(record.overall.count, record.overall.brier)
     there = record.regimes.get(regime)
     return calibration.weight(calibration.skill(there.count, there.brier, overall) if there else overall)

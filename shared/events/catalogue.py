@@ -16,6 +16,7 @@ from shared.events.market import AnalysisCompleted, MarketCrashDetected, MarketD
 from shared.events.news import NewsReceived, RegulationChanged, SentimentScored
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
+from shared.events.question import QuestionAsked, ResearchCompleted
 from shared.events.rebalance import RebalanceSuggested
 from shared.events.step import StepFailed
 from shared.events.trade import (
@@ -48,6 +49,8 @@ EVENTS: dict[str, type[Event]] = {
         ConsensusReached,
         OptionsRequested,
         OptionsSuggested,
+        QuestionAsked,
+        ResearchCompleted,
         StepFailed,
     )
 }

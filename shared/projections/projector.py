@@ -2,11 +2,11 @@
 
 from shared.events.catalogue import decode
 from shared.events.envelope import Event
-from shared.projections import bar, portfolio, record, view
+from shared.projections import bar, happening, portfolio, record, view
 from shared.projections.port import ProjectionStore, Row
 from shared.store.port import EventStore, Filter
 
-_FOLDS = (bar.rows, portfolio.rows, record.rows, view.rows)
+_FOLDS = (bar.rows, happening.rows, portfolio.rows, record.rows, view.rows)
 _PAGE = 500
 
 

@@ -11,7 +11,13 @@ from tests.e2e.refusal import refused
 JSON = {"Content-Type": "application/json"}
 TRADE = {"symbol": "AAPL", "side": "buy", "quantity": 1}
 IBM = {"symbol": "IBM", "quantity": 1}
-BODIES = [("POST", "/api/trades"), ("PUT", "/api/portfolios/body"), ("POST", "/api/news"), ("POST", "/api/options")]
+BODIES = [
+    ("POST", "/api/trades"),
+    ("PUT", "/api/portfolios/body"),
+    ("POST", "/api/news"),
+    ("POST", "/api/options"),
+    ("POST", "/api/questions"),
+]
 
 
 def _trade(**changes: Any) -> bytes:
@@ -57,6 +63,7 @@ def test_body_when_it_is_not_declared_as_json_is_refused(
 def test_body_when_a_field_is_unknown_is_refused(api: httpx.Client, method: str, path: str) -> None:
     known: dict[str, dict[str, object]] = {"/api/trades": {**TRADE}, "/api/news": {"headline": "x"}}
     known["/api/options"] = {"symbol": "AAPL", "risk_budget": 1}
+    known["/api/questions"] = {"text": "x"}
     refused(api.request(method, path, json=known.get(path, {"cash": 1}) | {"colour": "red"}), 422, "colour")
 
 

@@ -17,13 +17,16 @@ ANSWERS = {
     "/api/events": "/api/events?limit=20",
     "/api/events/{event_id}": "/api/events/{event}",
     "/api/trades/{trade_id}": "/api/trades/{trade}",
+    "/api/trades/{trade_id}/why": "/api/trades/{trade}/why",
     "/api/options/{request_id}": "/api/options/{options}",
+    "/api/questions/{question_id}": "/api/questions/{question}",
     "/api/portfolios": "/api/portfolios",
     "/api/portfolios/{name}": "/api/portfolios/documented",
     "/api/portfolios/{name}/rebalance": "/api/portfolios/documented/rebalance",
     "/api/bars/{symbol}": "/api/bars/AAPL",
     "/api/forecasts/{symbol}": "/api/forecasts/AAPL",
     "/api/agents": "/api/agents",
+    "/api/agents/{name}": "/api/agents/oracle",
     "/api/agents/{name}/views/{subject}": "/api/agents/market_analyst/views/AAPL",
     "/api/topology": "/api/topology",
     "/api/schemas": "/api/schemas",
@@ -61,7 +64,7 @@ def test_document_when_it_points_somewhere_something_is_there(document: dict[str
 
 def test_document_when_an_operation_is_in_it_says_what_it_does(document: dict[str, Any]) -> None:
     operations = _operations(document)
-    assert len(operations) == 25
+    assert len(operations) == 29
     for _, _, operation in operations:
         assert operation["summary"]
         assert operation["description"].endswith(".")
@@ -84,7 +87,7 @@ def test_document_when_an_operation_may_refuse_says_how(document: dict[str, Any]
 
 def test_document_when_a_body_is_taken_has_an_example_that_fits(document: dict[str, Any]) -> None:
     taking = [operation for _, _, operation in _operations(document) if "requestBody" in operation]
-    assert len(taking) == 4
+    assert len(taking) == 5
     for operation in taking:
         (media, content), *others = operation["requestBody"]["content"].items()
         schema = document["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
@@ -112,7 +115,9 @@ def test_document_when_an_answer_comes_has_described_it(api: httpx.Client, docum
     ).json()["id"]
     wish = {"symbol": "IBM", "risk_budget": 1_000}
     options = api.post("/api/options", json=wish, headers={"Idempotency-Key": "documented"}).json()["id"]
-    answer = api.get(ANSWERS[path].format(event=trade, trade=trade, options=options))
+    asked = {"text": "What is the forecast of IBM?"}
+    question = api.post("/api/questions", json=asked, headers={"Idempotency-Key": "documented"}).json()["id"]
+    answer = api.get(ANSWERS[path].format(event=trade, trade=trade, options=options, question=question))
     assert answer.status_code == 200
     described = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     _conforms(document, described, answer.json())

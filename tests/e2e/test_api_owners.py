@@ -24,6 +24,7 @@ class Hers:
 
     trade: str
     options: str
+    question: str
     stream: str
     events: tuple[str, ...]
     assessed: str
@@ -31,7 +32,7 @@ class Hers:
     @property
     def traces(self) -> set[str]:
         """Give what would tell of it."""
-        return {SECRET_NAME, self.trade, self.options, "alice", *self.events}
+        return {SECRET_NAME, self.trade, self.options, self.question, "alice", *self.events}
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +62,11 @@ def hers(alice: httpx.Client) -> Hers:
     wish = {"symbol": "IBM", "risk_budget": 1_000, "portfolio": SECRET_NAME}
     options = alice.post("/api/options", json=wish).raise_for_status().json()["id"]
     answered = story(alice, options, "options.suggested")
-    events = tuple(event["id"] for event in (*assessed, *decided, *answered))
-    return Hers(asked["id"], options, f"portfolio:alice:{SECRET_NAME}", events, assessed[-1]["id"])
+    text = f"What is the risk of {SECRET_NAME}, and why was the trade of IBM decided so?"
+    question = alice.post("/api/questions", json={"text": text}).raise_for_status().json()["id"]
+    told = story(alice, question, "research.completed")
+    events = tuple(event["id"] for event in (*assessed, *decided, *answered, *told))
+    return Hers(asked["id"], options, question, f"portfolio:alice:{SECRET_NAME}", events, assessed[-1]["id"])
 
 
 def _log(api: httpx.Client, path: str = "/api/events", **parameters: str) -> str:
@@ -107,6 +111,8 @@ def test_route_when_it_is_asked_for_anothers_answers_as_if_there_were_nothing(
         "/api/events/{event_id}": [f"/api/events/{event}" for event in hers.events],
         "/api/trades/{trade_id}": [f"/api/trades/{hers.trade}", f"/api/trades/{hers.assessed}"],
         "/api/trades/{trade_id}/latency": [f"/api/trades/{hers.trade}/latency"],
+        "/api/trades/{trade_id}/why": [f"/api/trades/{hers.trade}/why", f"/api/trades/{hers.assessed}/why"],
+        "/api/questions/{question_id}": [f"/api/questions/{hers.question}", f"/api/questions/{hers.trade}"],
         "/api/options/{request_id}": [f"/api/options/{hers.options}", f"/api/options/{hers.trade}"],
         "/api/portfolios/{name}": [f"/api/portfolios/{SECRET_NAME}", f"/api/portfolios/alice:{SECRET_NAME}"],
         "/api/portfolios/{name}/rebalance": [
@@ -120,11 +126,16 @@ def test_route_when_it_is_asked_for_anothers_answers_as_if_there_were_nothing(
         ],
     }
     by_id = {path for method, path in ROLES if method == "GET" and "{" in path}
-    assert by_id - asked.keys() == {"/api/bars/{symbol}", "/api/forecasts/{symbol}", "/api/schemas/{event_type}"}
+    assert by_id - asked.keys() == {
+        "/api/agents/{name}",
+        "/api/bars/{symbol}",
+        "/api/forecasts/{symbol}",
+        "/api/schemas/{event_type}",
+    }
     with guarded.client(caller) as api:
         for address in (address for addresses in asked.values() for address in addresses):
             given = api.get(address)
-            name = address.removesuffix("/latency").removesuffix("/rebalance").rpartition("/")[2]
+            name = address.removesuffix("/latency").removesuffix("/why").removesuffix("/rebalance").rpartition("/")[2]
             missing = api.get("nothing-at-all".join(address.rsplit(name, 1)))
             if "@" in address:
                 assert given.status_code == 422
@@ -268,6 +279,28 @@ def test_portfolio_when_it_is_the_desks_own_is_for_operators(guarded: Guarded, o
         assert carol.get(f"/api/events/{held['event']}").status_code == 404
         assert carol.get("/api/agents/risk_manager/views/paper").status_code == 404
         assert held["event"] not in _log(carol)
+
+
+def test_agent_when_another_looks_tells_nothing_of_hers(guarded: Guarded, alice: httpx.Client, hers: Hers) -> None:
+    assert SECRET_NAME in alice.get("/api/agents/risk_manager").raise_for_status().text
+    for name in ("risk_manager", "consensus", "research_agent", "portfolio_optimizer"):
+        assert alice.get(f"/api/agents/{name}").json()["latest"] is not None
+        for caller in ("bob", "carol"):
+            with guarded.client(caller) as api:
+                assert _told(api.get(f"/api/agents/{name}").raise_for_status().text, hers) == set()
+
+
+def test_question_when_another_asks_the_same_is_answered_from_what_is_its_own(
+    alice: httpx.Client, bob: httpx.Client, hers: Hers
+) -> None:
+    own = alice.get(f"/api/questions/{hers.question}").json()["research"]
+    assert {finding["topic"] for finding in own["findings"]} >= {"risk", "decision"}
+    for text in (f"What is the risk of {SECRET_NAME}?", f"Why was {hers.trade} decided so?", "Why was IBM rejected?"):
+        asked = bob.post("/api/questions", json={"text": text}).raise_for_status().json()["id"]
+        story(bob, asked, "research.completed")
+        research = bob.get(f"/api/questions/{asked}").json()["research"]
+        assert not [each for each in research.get("findings", []) if hers.trade in each["events"]]
+        assert _told(str(research), hers) == set()
 
 
 def test_etag_when_two_callers_share_a_browser_is_of_each(alice: httpx.Client, bob: httpx.Client, hers: Hers) -> None:

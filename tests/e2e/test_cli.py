@@ -1,6 +1,7 @@
 """The command line as a person meets it: what it refuses in one line, what it keeps, and what it shows."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -137,6 +138,16 @@ def test_options_when_asked_for_show_the_strategy_and_why_not_the_rest(desk: Des
     nothing = _run(desk, "options", "IBM", "--budget", "0.01", "--view", "0.9").stdout
     assert "=> NOTHING" in nothing
     assert "the budget is 0.01 USD" in nothing
+
+
+def test_question_when_asked_shows_what_is_known_its_events_and_what_is_not(desk: DeskProcess) -> None:
+    asked = ("ask", "What are the trend of IBM and the options on it?")
+    answered = json.loads(_run(desk, *asked, "--json").stdout)
+    assert answered["question"] == {"text": asked[1]}
+    shown = _run(desk, *asked).stdout
+    assert "] The market analyst saw IBM trending " in shown
+    assert re.search(r"\[event [0-9a-f]{8}", shown)
+    assert "=> NO ANSWER  The question names no symbol" in _run(desk, "ask", "Is it raining?").stdout
 
 
 def test_events_when_followed_start_at_the_end_unless_told(desk: DeskProcess, api: httpx.Client) -> None:

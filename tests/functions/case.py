@@ -10,7 +10,17 @@ from shared.events.market import Analysis, AnalysisCompleted
 from shared.events.portfolio import RiskAssessed, RiskAssessment
 from shared.store.port import Filter
 from shared.wiring import Desk
-from tests.builders import CLOSE, DAY, a_bar, a_portfolio, a_trade_request, an_opinion, an_options_request, market_data
+from tests.builders import (
+    CLOSE,
+    DAY,
+    a_bar,
+    a_portfolio,
+    a_question,
+    a_trade_request,
+    an_opinion,
+    an_options_request,
+    market_data,
+)
 
 type Lookup = Callable[[Desk], Awaitable[object]]
 
@@ -99,6 +109,7 @@ CASES: dict[str, Case] = {
     "risk_manager": _voter("risk_manager"),
     "sentiment_tracker": _voter("sentiment_tracker"),
     "options_strategist": Case((an_options_request(),), _emitted("options.suggested"), ["options_strategist"]),
+    "research_agent": Case((a_question(),), _emitted("research.completed"), ["research_agent"]),
     "oracle": _voter("oracle"),
     "portfolio_optimizer": Case((_ASSESSED,), _rebalanced, ["portfolio_optimizer"]),
     "consensus": Case(

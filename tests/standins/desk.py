@@ -12,6 +12,7 @@ from shared.agents import (
     options_strategist,
     oracle,
     portfolio_optimizer,
+    research_agent,
     risk_manager,
     sentiment_tracker,
 )
@@ -23,6 +24,8 @@ from shared.agents.own_state import OwnState
 from shared.agents.portfolio_optimizer import OptimizerDeps
 from shared.agents.rebalance_plan import Limits
 from shared.agents.registry import STATES, handlers
+from shared.agents.research_agent import ResearchDeps
+from shared.agents.research_evidence import Sources
 from shared.agents.risk_manager import RiskDeps
 from shared.agents.risk_measure import RiskLimits
 from shared.agents.sentiment_tracker import SentimentDeps, SentimentState
@@ -36,6 +39,7 @@ from shared.events.catalogue import decode
 from shared.events.emit import Emit
 from shared.events.envelope import Event
 from shared.projections.bar import BarHistory
+from shared.projections.happening import Happenings
 from shared.projections.in_memory import InMemoryProjectionStore
 from shared.projections.portfolio import Portfolios
 from shared.projections.projector import Projector
@@ -277,6 +281,9 @@ def an_agent_desk(
         CONSENSUS: StepDeps(clock.pace, 30, Records(projections)),
         portfolio_optimizer.NAME: OptimizerDeps(bars, portfolios, Views(projections), Limits(0.4, 0.05)),
         oracle.NAME: OracleDeps(bars, Views(projections)),
+        research_agent.NAME: ResearchDeps(
+            Sources(Views(projections), Happenings(projections), store), portfolios, symbols
+        ),
     }
     roles = {name: Role(name, state, _faulty(handlers(name), faults), deps[name]) for name, state in STATES.items()}
     desk = MemoryDesk(topology, roles, faults=faults, store=store, duplicates_seen=duplicates_seen, telemetry=telemetry)
