@@ -183,7 +183,8 @@ def _links(event: Event) -> Iterator[_Link]:
 
 def _graph(request: TradeRequested, known: Mapping[str, Event | None], *, is_cut: bool) -> Why:
     events = [event for event in known.values() if event is not None]
-    consensus = next((event for event in events if isinstance(event, ConsensusReached)), None)
+    own = (event for event in events if event.stream == request.stream)
+    consensus = next((event for event in own if isinstance(event, ConsensusReached)), None)
     weights = {vote.opinion: vote.weight for vote in consensus.data.votes} if consensus else {}
     ends = [link for event in events for link in _links(event) if not _leads(link, known)]
     return Why(
