@@ -156,6 +156,9 @@ module app 'modules/app.bicep' = {
     vaultUri: vault.outputs.uri
     insightsConnection: monitoring.outputs.insightsConnection
     authClientId: authClientId
+    // By its subdomain, which is its name: outputs of a module that may not be there are no good.
+    modelEndpoint: withOpenAi ? 'https://oai-finagent-${token}.openai.azure.com' : ''
+    modelName: profile.model.name
     allowedOrigins: empty(allowedOrigins) ? [] : split(allowedOrigins, ',')
     workspaceId: monitoring.outputs.workspaceId
   }

@@ -43,7 +43,7 @@ class Host:
 
         self.functions = registrations(app, settings)
         lock_seconds = self.desk.queries.topology.lock_seconds
-        self._pumps = [Pump(each, self.desk.bus, self.options, lock_seconds) for each in self._of("serviceBusTrigger")]
+        self._pumps = [Pump(each, self.desk.bus, self.options, lock_seconds) for each in self._listeners()]
         # A desk that lives in Azure has what is this host's own in a file here.
         self._file = self.desk.database or Database(self.desk.settings.data / "host.sqlite", ())
         log, timeout = TimerLog(self._file), self.options.function_timeout_seconds
@@ -102,6 +102,15 @@ class Host:
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
                 raise outcome
+
+    def _listeners(self) -> list[Registered]:
+        """Give the functions that messages trigger, without those that this desk sends nothing."""
+        routes = self.desk.queries.topology
+        return [
+            function
+            for function in self._of("serviceBusTrigger")
+            if routes.has(function.trigger["topicName"], function.trigger["subscriptionName"])
+        ]
 
     def _of(self, kind: str) -> list[Registered]:
         return [function for function in self.functions if function.trigger["type"] == kind]

@@ -114,6 +114,10 @@ class ModelPrice(_Table):
     input: Money
     output: Money
 
+    def tokens(self, read: int, written: int) -> float:
+        """Give the price of so many tokens."""
+        return (read * self.input + written * self.output) / 1e6
+
 
 class ModelPrices(_Listed):
     """Language models by name; `seen` and `source` of all."""
@@ -218,11 +222,17 @@ class PriceTable(_Table):
         """Give the language models that the table has no price for."""
         return sorted({each.model for each in sums if each.model} - self.models.per_million_tokens.keys())
 
+    def tokens(self, model: str, read: int, written: int) -> float | None:
+        """Give what so many tokens of a language model cost; None where the table has no price for it."""
+        price = self.models.per_million_tokens.get(model)
+        return None if price is None else price.tokens(read, written)
+
+    def dearest_tokens(self, read: int, written: int) -> float:
+        """Give what so many tokens cost of the language model that is the dearest for them."""
+        return max((price.tokens(read, written) for price in self.models.per_million_tokens.values()), default=0.0)
+
     def _tokens(self, each: Sum) -> float:
-        price = self.models.per_million_tokens.get(each.model)
-        if price is None:
-            return 0.0
-        return (each.usage.input_tokens * price.input + each.usage.output_tokens * price.output) / 1e6
+        return self.tokens(each.model, each.usage.input_tokens, each.usage.output_tokens) or 0.0
 
 
 def operations(usage: Usage) -> int:

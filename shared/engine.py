@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from shared.agents.narrator import NAME as NARRATOR
 from shared.bus.port import HostedBus
-from shared.bus.topology import topology
+from shared.bus.topology import Topology, topology
 from shared.callers.port import KeyRing
 from shared.clock import Clock, FeedClock, WallClock
 from shared.ledger.meter import Metering
@@ -28,6 +29,8 @@ class Engine:
 
     Attributes
     ----------
+    topology : Topology
+        Topics and subscriptions; on one machine without those of who has nothing to do.
     opened_at : datetime
         The desk time at which the desk opens: now when live, else where the recorded feed starts or was left.
     database : Database or None
@@ -38,6 +41,7 @@ class Engine:
 
     opened_at: datetime
     clock: Clock
+    topology: Topology
     store: EventStore
     bus: HostedBus
     settlement: Settlement
@@ -58,6 +62,8 @@ def embedded(settings: Settings) -> Engine:
     from shared.settlement.sqlite import SqliteSettlement
     from shared.store import sqlite as store_module
 
+    # Nothing is sent to the narrator where it has nobody to ask; in Azure that is the broker's to say.
+    routes = topology() if settings.has_model else topology().without(NARRATOR)
     metering = Metering()
     schema = (store_module.SCHEMA, bus_module.SCHEMA, projections_module.SCHEMA, ledger_module.SCHEMA)
     database = Database(settings.file, schema)
@@ -66,7 +72,7 @@ def embedded(settings: Settings) -> Engine:
     if not settings.is_live:
         opened_at = max(opened_at, store.last_time() or opened_at)
     clock = _clock(settings, opened_at)
-    bus = bus_module.SqliteEventBus(database, topology(), clock, charge=metering.sent)
+    bus = bus_module.SqliteEventBus(database, routes, clock, charge=metering.sent)
 
     async def close() -> None:
         """Close the file, so that another host may have it."""
@@ -75,6 +81,7 @@ def embedded(settings: Settings) -> Engine:
     return Engine(
         opened_at=opened_at,
         clock=clock,
+        topology=routes,
         store=store,
         bus=bus,
         settlement=SqliteSettlement(database, store, bus),
@@ -96,13 +103,13 @@ def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
     from shared.settlement.stepwise import StepwiseSettlement
     from shared.store.cosmos import CosmosEventStore
 
-    metering = Metering()
+    metering, routes = Metering(), topology()
     account = _account(settings, endpoint, metering)
     clock = _clock(settings, _start(settings))
     store = CosmosEventStore(account)
     bus = ServiceBusEventBus(
         connection,
-        topology(),
+        routes,
         clock,
         administration_url=settings.servicebus_administration_url,
         charge=metering.sent,
@@ -116,6 +123,7 @@ def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
     return Engine(
         opened_at=_start(settings),
         clock=clock,
+        topology=routes,
         store=store,
         bus=bus,
         settlement=StepwiseSettlement(store, bus),

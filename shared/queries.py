@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -18,6 +19,7 @@ from shared.clock import Clock
 from shared.errors import MissingError
 from shared.events.catalogue import decode
 from shared.events.envelope import Event
+from shared.events.explanation import ExplanationWritten
 from shared.events.forecast import ForecastPublished
 from shared.events.market import Bar
 from shared.events.options import OptionsRequested, OptionsSuggested
@@ -108,6 +110,7 @@ class Queries:
                 if isinstance(event, OpinionFormed)
             ],
             "consensus": _consensus(consensus),
+            **_narrative(happened),
         }
 
     async def options(self, caller: Caller, request_id: str) -> dict[str, Any]:
@@ -122,14 +125,16 @@ class Queries:
         request = None if body is None else decode(body)
         if not isinstance(request, OptionsRequested) or not caller.reads(request):
             raise MissingError(f"there is no request for options {request_id}")
-        page = await self.store.page(Filter(stream=request.stream, types=(OptionsSuggested.name(),)), "", 1)
-        answer = json.loads(page.events[0]) if page.events else None
+        wanted = Filter(stream=request.stream, types=(OptionsSuggested.name(), ExplanationWritten.name()))
+        happened = [decode(body) for body in (await self.store.page(wanted, "", 2)).events]
+        answer = next((event for event in happened if isinstance(event, OptionsSuggested)), None)
         return {
             "id": request_id,
             "state": "answered" if answer else "open",
             "requested_at": request.time,
             "request": request.data.model_dump(mode="json", exclude_none=True),
-            "suggestion": answer and {**answer["data"], "event": answer["id"]},
+            "suggestion": answer and {**answer.data.model_dump(mode="json", exclude_none=True), "event": answer.id},
+            **_narrative(happened),
         }
 
     async def question(self, caller: Caller, question_id: str) -> dict[str, Any]:
@@ -294,6 +299,15 @@ def _own_and_desk(caller: Caller) -> tuple[str | None, ...]:
 
 def _opinion(event: OpinionFormed, *, late: bool) -> dict[str, Any]:
     return {**event.data.model_dump(mode="json", exclude_none=True), "event": event.id, "late": late}
+
+
+def _narrative(happened: Iterable[Event]) -> dict[str, Any]:
+    """Give the prose that a language model wrote on what was concluded, or why it wrote none; nothing unless asked."""
+    written = next((event for event in happened if isinstance(event, ExplanationWritten)), None)
+    if written is None:
+        return {}
+    said = written.data.model_dump(mode="json", exclude_none=True, include={"text", "notes", "abstained"})
+    return {"narrative": {**said, "event": written.id}}
 
 
 def _consensus(event: Event | None) -> dict[str, Any] | None:

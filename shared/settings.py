@@ -164,6 +164,66 @@ class Settings(BaseModel):
         "finagent", pattern=r"^[A-Za-z0-9_-]+$", alias="COSMOS_DATABASE", description="The database in it."
     )
 
+    openai_api_key: SecretStr | None = Field(
+        None,
+        alias="OPENAI_API_KEY",
+        description="A key of OpenAI: a language model explains what is decided and reads hard headlines.",
+    )
+    openai_base_url: str | None = Field(
+        None,
+        pattern=_URL,
+        alias="OPENAI_BASE_URL",
+        description="Address of another server that speaks OpenAI's protocol, for example"
+        " `http://127.0.0.1:11434/v1`; it may need no key.",
+    )
+    azure_openai_endpoint: str | None = Field(
+        None,
+        pattern=_URL,
+        alias="AZURE_OPENAI_ENDPOINT",
+        description="Address of an Azure OpenAI account, instead of the two before.",
+    )
+    azure_openai_api_key: SecretStr | None = Field(
+        None, alias="AZURE_OPENAI_API_KEY", description="Its key; without one an identity opens it."
+    )
+    model: str = Field(
+        "gpt-4.1-mini",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$",
+        alias="FINAGENT_MODEL",
+        description="The language model; in Azure the name of its deployment.",
+    )
+    model_seconds: float = Field(
+        20,
+        gt=0,
+        le=120,
+        allow_inf_nan=False,
+        alias="FINAGENT_MODEL_SECONDS",
+        description="Patience with one request to it; no vote waits for one.",
+    )
+    model_daily_budget: float = Field(
+        1,
+        ge=0,
+        le=100_000,
+        allow_inf_nan=False,
+        alias="FINAGENT_MODEL_DAILY_BUDGET",
+        description="What it may cost in a day (UTC), by the table of prices; beyond that it is not asked.",
+    )
+    model_owner_budget: float = Field(
+        0.5,
+        ge=0,
+        le=100_000,
+        allow_inf_nan=False,
+        alias="FINAGENT_MODEL_OWNER_BUDGET",
+        description="The same for each owner; what belongs to none is the desk's.",
+    )
+    model_call_budget: float = Field(
+        0.05,
+        ge=0,
+        le=1_000,
+        allow_inf_nan=False,
+        alias="FINAGENT_MODEL_CALL_BUDGET",
+        description="What one request may cost at most.",
+    )
+
     # No secret where identities send, as in what is deployed; elsewhere who knows it may send, and read nothing.
     application_insights: str | None = Field(
         None,
@@ -229,6 +289,11 @@ class Settings(BaseModel):
         if self.application_insights is not None:
             return "azure"
         return "otlp" if self.otlp_endpoint is not None else None
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a language model to ask."""
+        return any((self.openai_api_key, self.openai_base_url, self.azure_openai_endpoint))
 
     @property
     def is_live(self) -> bool:

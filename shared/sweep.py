@@ -25,6 +25,7 @@ from shared.events.envelope import Event, UtcTime, derive_id
 from shared.events.step import StepFailed
 from shared.ingest import Status
 from shared.runtime import Received, Runtime
+from shared.silence import Tally, Watch
 from shared.store.port import Commit, EventStore, Filter
 from shared.telemetry.none import OFF
 from shared.telemetry.port import Telemetry
@@ -72,12 +73,13 @@ class Pending(BaseModel):
 
 
 class SweepState(BaseModel):
-    """How far the log was read, and what is waited for."""
+    """How far the log was read, what is waited for, and how each agent's newest answers were."""
 
     model_config = ConfigDict(frozen=True)
 
     cursor: str = ""
     pending: tuple[Pending, ...] = ()
+    tallies: dict[str, Tally] = {}
 
 
 @dataclass(slots=True)
@@ -129,11 +131,13 @@ class Sweep:
         state, etag = await own.load(STREAM)
         now = self.clock.now()
         room = MOST_PENDING - sum(each.due > now for each in state.pending)
-        cursor, found, failed = await self._read_on(state.cursor, room, now)
+        watch = Watch(state.tallies)
+        cursor, found, failed = await self._read_on(state.cursor, room, now, watch)
         pending = [each for each in (*state.pending, *found) if (each.event, each.agent) not in failed]
         waiting, sent = await self._look_again(pending, now)
-        swept = SweepState(cursor=cursor, pending=tuple(waiting))
+        swept = SweepState(cursor=cursor, pending=tuple(waiting), tallies=watch.tallies)
         if swept != state:
+            await self.runtime.emit(watch.alarms)
             tick = derive_id(NAME, etag or "", now.isoformat())
             await self._commit(Commit(NAME, STREAM, tick, own.dump(STREAM, swept), etag, ()))
         await self._tell_of_dead_letters()
@@ -160,7 +164,9 @@ class Sweep:
             except Exception:  # whatever is odd about one letter, the others are told of
                 logger.exception("the dead letter %s cannot be told of", name)
 
-    async def _read_on(self, cursor: str, most: int, now: datetime) -> tuple[str, list[Pending], set[tuple[str, str]]]:
+    async def _read_on(
+        self, cursor: str, most: int, now: datetime, watch: Watch
+    ) -> tuple[str, list[Pending], set[tuple[str, str]]]:
         if not cursor:
             # What lies in a log that was never swept is history, not work.
             return await self.store.end(), [], set()
@@ -177,6 +183,7 @@ class Sweep:
                 break
             for event in _readable(page.events):
                 await asyncio.sleep(0)  # where nothing has to be waited for, others would
+                watch.see(event)
                 found += await self._expected(event, now)
                 if isinstance(event, StepFailed) and event.causationid:
                     failed.add((event.causationid, event.data.agent))

@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.agents import (
     market_analyst,
+    narrator,
     options_strategist,
     oracle,
     portfolio_optimizer,
@@ -17,6 +18,7 @@ from shared.agents import (
     sentiment_tracker,
 )
 from shared.agents.market_analyst import AnalystDeps, AnalystState
+from shared.agents.narrator import NarratorDeps
 from shared.agents.options_strategist import OptionsDeps
 from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
@@ -44,7 +46,9 @@ from shared.events.trade import OpinionFormed
 from shared.grading import Grading
 from shared.ingest import Ingest, Status
 from shared.ledger.book import Book
+from shared.llm.port import Completer, LanguageModel
 from shared.market.port import MarketSource
+from shared.model import completer, language_model
 from shared.projections.bar import BarHistory
 from shared.projections.happening import Happenings
 from shared.projections.portfolio import Portfolios
@@ -115,7 +119,7 @@ def desk() -> Desk:
 
 @dataclass(frozen=True, slots=True)
 class _Reads:
-    """What agents, timers and queries read through: the projections, and what they are asked about."""
+    """What agents, timers and queries read through: the projections, what they are asked about, and whom they ask."""
 
     bars: BarHistory
     portfolios: Portfolios
@@ -123,6 +127,7 @@ class _Reads:
     happenings: Happenings
     watchlist: Watchlist
     step_deps: StepDeps
+    model: LanguageModel | None
 
 
 def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
@@ -132,8 +137,9 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     source, prices, telemetry = _source(settings), PriceTable.load(settings.prices), _telemetry(settings)
     connection, endpoint = settings.servicebus_connection, settings.cosmos_endpoint
     engine = azure(settings, connection, endpoint) if connection and endpoint else embedded(settings)
-    reads = _reads(settings, engine)
-    book = Book(engine.ledger, engine.metering, lock_seconds=topology().lock_seconds)
+    server = completer(settings)
+    reads = _reads(settings, engine, language_model(server, settings, engine, prices))
+    book = Book(engine.ledger, engine.metering, lock_seconds=engine.topology.lock_seconds)
     runtime = _runtime(settings, engine, reads, book, telemetry)
     ingest = _ingest(settings, engine, reads, source, runtime, telemetry)
     swept = Status()
@@ -159,11 +165,11 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         vitals=vitals,
         telemetry=telemetry,
         database=engine.database,
-        close=partial(_close, telemetry, book, engine),
+        close=partial(_close, telemetry, server, book, engine),
     )
 
 
-def _reads(settings: Settings, engine: Engine) -> _Reads:
+def _reads(settings: Settings, engine: Engine, model: LanguageModel | None) -> _Reads:
     projections = engine.projections
     return _Reads(
         bars=BarHistory(projections, settings.interval),
@@ -172,6 +178,7 @@ def _reads(settings: Settings, engine: Engine) -> _Reads:
         happenings=Happenings(projections),
         watchlist=Watchlist(settings.symbols),
         step_deps=StepDeps(engine.clock.pace, settings.deadline_seconds, Records(projections)),
+        model=model,
     )
 
 
@@ -188,6 +195,7 @@ def _deps(settings: Settings, store: EventStore, reads: _Reads) -> dict[str, obj
             bars, portfolios, views, Limits(settings.max_weight, settings.max_var_95)
         ),
         research_agent.NAME: ResearchDeps(Sources(views, reads.happenings, store), portfolios, watchlist.symbols),
+        narrator.NAME: NarratorDeps(reads.model, store),
         CONSENSUS: reads.step_deps,
     }
 
@@ -226,7 +234,7 @@ def _sweep(
         engine.bus,
         engine.clock,
         runtime,
-        topology(),
+        engine.topology,
         reads.step_deps,
         frozenset(STATES),
         swept,
@@ -245,14 +253,16 @@ def _queries(settings: Settings, engine: Engine, reads: _Reads, vitals: Vitals) 
         reads.views,
         reads.happenings,
         vitals,
-        topology(),
+        engine.topology,
         reads.step_deps,
         feed,
     )
 
 
-async def _close(telemetry: Telemetry, book: Book, engine: Engine) -> None:
+async def _close(telemetry: Telemetry, server: Completer | None, book: Book, engine: Engine) -> None:
     await telemetry.close()
+    if server is not None:
+        await server.close()
     await book.close()
     await engine.close()
 

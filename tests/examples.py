@@ -1,9 +1,18 @@
 """One example of every event type with all that it can hold, and of some with as little as they may."""
 
 from shared.events.envelope import Event
+from shared.events.explanation import Explanation, ExplanationWritten, ModelCall, Took
 from shared.events.forecast import Forecast, ForecastModel, ForecastPublished, Forecasts, HorizonForecast
 from shared.events.market import Analysis, AnalysisCompleted, Crash, MarketCrashDetected, MarketWhaleDetected, Whale
-from shared.events.news import HeadlineScore, Regulation, RegulationChanged, Sentiment, SentimentScored
+from shared.events.news import (
+    HeadlineRead,
+    HeadlineReading,
+    HeadlineScore,
+    Regulation,
+    RegulationChanged,
+    Sentiment,
+    SentimentScored,
+)
 from shared.events.options import (
     ChainRead,
     Climate,
@@ -25,7 +34,7 @@ from shared.events.rebalance import (
     RebalanceSuggested,
     ViewContribution,
 )
-from shared.events.step import Failure, StepFailed
+from shared.events.step import AgentSilenceDetected, Failure, Silence, StepFailed
 from shared.events.trade import (
     AgentRecord,
     Consensus,
@@ -58,6 +67,22 @@ EVIDENCE = (Evidence(name="close", value=1.5, unit="USD", event="e-1"), Evidence
 VOTES = (
     Vote(agent="a", opinion="o-1", stance=0.1, confidence=0.2, weight=1, veto="no"),
     Vote(agent="b", opinion="o-2", stance=0, confidence=0, weight=1, abstained="no data"),
+)
+CALL = ModelCall(
+    question="0" * 64,
+    prompt="narrate@0123456789ab",
+    model="gpt-4.1-mini",
+    seed=1,
+    answer='{"text":"Up"}',
+    took=Took(attempts=2, input_tokens=300, output_tokens=20, cost=1e-4, latency_ms=812.5),
+)
+NO_CALL = ModelCall(
+    question="f" * 64,
+    prompt="narrate@0123456789ab",
+    model="m",
+    seed=0,
+    abstained="too late",
+    took=Took(attempts=0, input_tokens=0, output_tokens=0, latency_ms=0),
 )
 FULL: tuple[Event, ...] = (
     market_data(a_bar("AAPL", open=99.5), a_bar("IBM")),
@@ -163,7 +188,7 @@ FULL: tuple[Event, ...] = (
             confidence=0.3,
             weight=1.7,
             half_life_hours=72,
-            headlines=(HeadlineScore(event="n-1", headline="Up ✓ 😀", score=0.5, weight=0.7),),
+            headlines=(HeadlineScore(event="n-1", headline="Up ✓ 😀", score=0.5, weight=0.7, reading="r-1"),),
         ),
     ),
     RiskAssessed.caused_by(
@@ -321,6 +346,20 @@ FULL: tuple[Event, ...] = (
             unanswered=("Nothing is known on options.",),
         ),
     ),
+    HeadlineRead.caused_by(
+        a_headline(),
+        source="narrator",
+        data=HeadlineReading(
+            news="n-1", score=0.3, certainty=0.5, tone="neutral", confidence=0.25, keep=0.75, calls=(CALL,)
+        ),
+    ),
+    ExplanationWritten.caused_by(
+        REQUEST,
+        source="narrator",
+        data=Explanation(
+            explains="c-1", kind="consensus.reached", text="Up ✓ 😀", notes={"oracle": "It saw 0.5."}, calls=(CALL,)
+        ),
+    ),
     StepFailed.first(
         id="f-1",
         source="risk_manager",
@@ -330,8 +369,25 @@ FULL: tuple[Event, ...] = (
             agent="risk_manager", reason="", message_id="", subject="", payload="\x00{", encoding="utf-8", attempts=1
         ),
     ),
+    AgentSilenceDetected.first(
+        id="s-1",
+        source="sweep",
+        stream="agent-oracle",
+        time=CLOSE,
+        data=Silence(agent="oracle", abstained=10, of=20, reason=""),
+    ),
 )
 LEAST: tuple[Event, ...] = (
+    HeadlineRead.caused_by(
+        a_headline(),
+        source="narrator",
+        data=HeadlineReading(news="n-1", score=0, certainty=0.5, abstained="too late", calls=(NO_CALL,)),
+    ),
+    ExplanationWritten.caused_by(
+        REQUEST,
+        source="narrator",
+        data=Explanation(explains="c-1", kind="risk.assessed", abstained="too late", calls=(NO_CALL,)),
+    ),
     a_headline(symbols=()),
     a_portfolio(holdings={}, cash=0),
     a_trade_request(),

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from functions.api import operation
 from functions.api.access import Calling
+from functions.api.narrative import NarrativeView
 from functions.api.problem import FieldError, documented
 from functions.api.request import IdempotencyKey, check_json, check_symbol, own
 from shared.callers.caller import Caller
@@ -55,6 +56,8 @@ class OptionsView(BaseModel):
     ----------
     state : str
         `open` until there is an answer, then `answered`.
+    narrative : NarrativeView or None
+        What a language model wrote on the suggestion; there is none where the desk has no model.
     """
 
     id: Token
@@ -62,6 +65,7 @@ class OptionsView(BaseModel):
     requested_at: UtcTime
     request: OptionsWish
     suggestion: SuggestionView | None
+    narrative: NarrativeView | None = None
 
 
 @router.post(

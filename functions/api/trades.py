@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from functions.api import operation
 from functions.api.access import Calling
+from functions.api.narrative import NarrativeView
 from functions.api.problem import FieldError, documented
 from functions.api.request import IdempotencyKey, Shares, check_json, check_room, check_symbol, own
 from shared.callers.caller import Caller
@@ -71,6 +72,8 @@ class TradeView(BaseModel):
         `open` until there is a consensus, then `decided`.
     deadline : datetime
         When the consensus closes with the votes that are in.
+    narrative : NarrativeView or None
+        What a language model wrote on the consensus; there is none where the desk has no model.
     """
 
     id: Token
@@ -80,6 +83,7 @@ class TradeView(BaseModel):
     trade: Trade
     opinions: list[OpinionView]
     consensus: ConsensusView | None
+    narrative: NarrativeView | None = None
 
 
 @router.post(

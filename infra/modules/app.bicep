@@ -18,6 +18,9 @@ param vaultUri string
 param insightsConnection string
 param authClientId string
 param allowedOrigins array
+@description('Address of Azure OpenAI; empty where there is none.')
+param modelEndpoint string
+param modelName string
 param workspaceId string
 
 var name = 'func-finagent-${token}'
@@ -35,9 +38,11 @@ var platformSettings = {
 var deskSettings = {
   ALPACA_API_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/alpaca-api-key)'
   ALPACA_SECRET_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/alpaca-secret-key)'
+  AZURE_OPENAI_ENDPOINT: modelEndpoint
   COSMOS_DATABASE: database
   COSMOS_ENDPOINT: cosmosEndpoint
   FINAGENT_AUTH: empty(authClientId) ? 'key' : 'entra'
+  FINAGENT_MODEL: modelName
   SERVICEBUS__fullyQualifiedNamespace: busHost
 }
 

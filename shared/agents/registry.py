@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from shared.agents import (
     consensus,
     market_analyst,
+    narrator,
     options_strategist,
     oracle,
     portfolio_optimizer,
@@ -24,11 +25,11 @@ from shared.errors import InvalidError
 from shared.events.envelope import Event
 from shared.events.forecast import ForecastPublished
 from shared.events.market import MarketCrashDetected, MarketDataReceived
-from shared.events.news import NewsReceived, RegulationChanged
-from shared.events.options import OptionsRequested
+from shared.events.news import HeadlineRead, NewsReceived, RegulationChanged
+from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
 from shared.events.question import QuestionAsked
-from shared.events.trade import OpinionFormed, TradeDeadlineReached, TradeRequested
+from shared.events.trade import ConsensusReached, OpinionFormed, TradeDeadlineReached, TradeRequested
 
 TRADE = Step(
     name="trade",
@@ -57,6 +58,7 @@ STATES: Mapping[str, type[BaseModel]] = {
     portfolio_optimizer.NAME: Stateless,
     research_agent.NAME: Stateless,
     CONSENSUS: Rounds,
+    narrator.NAME: Stateless,
 }
 
 REACTIONS: Mapping[type[Event], Mapping[str, Handler]] = {
@@ -66,12 +68,21 @@ REACTIONS: Mapping[type[Event], Mapping[str, Handler]] = {
     },
     MarketCrashDetected: {risk_manager.NAME: risk_manager.on_market_crash_detected},
     RegulationChanged: {risk_manager.NAME: risk_manager.on_regulation_changed},
-    NewsReceived: {sentiment_tracker.NAME: sentiment_tracker.on_news_received},
+    NewsReceived: {
+        sentiment_tracker.NAME: sentiment_tracker.on_news_received,
+        narrator.NAME: narrator.on_news_received,
+    },
+    HeadlineRead: {sentiment_tracker.NAME: sentiment_tracker.on_headline_read},
     PortfolioChanged: {risk_manager.NAME: risk_manager.on_portfolio_changed},
-    RiskAssessed: {portfolio_optimizer.NAME: portfolio_optimizer.on_risk_assessed},
+    RiskAssessed: {
+        portfolio_optimizer.NAME: portfolio_optimizer.on_risk_assessed,
+        narrator.NAME: narrator.on_risk_assessed,
+    },
     ForecastPublished: {portfolio_optimizer.NAME: portfolio_optimizer.on_forecast_published},
     OptionsRequested: {options_strategist.NAME: options_strategist.on_options_requested},
     QuestionAsked: {research_agent.NAME: research_agent.on_question_asked},
+    OptionsSuggested: {narrator.NAME: narrator.on_options_suggested},
+    ConsensusReached: {narrator.NAME: narrator.on_consensus_reached},
 }
 
 

@@ -60,6 +60,19 @@ class Topology(_Part):
         if not self.wanting(topic, subject):
             raise ConflictError(f"nobody wants {subject} on {topic} any more")
 
+    def without(self, name: str) -> "Topology":
+        """Give the topology without one subscription."""
+        topics = [
+            topic.model_copy(update={"subscriptions": tuple(each for each in topic.subscriptions if each.name != name)})
+            for topic in self.topics
+        ]
+        # Not a copy, which would keep the routes of this one.
+        return Topology.model_validate({**dict(self), "topics": topics})
+
+    def has(self, topic: str, name: str) -> bool:
+        """Say whether a topic has a subscription."""
+        return any(each.name == name for known in self.topics if known.name == topic for each in known.subscriptions)
+
     @cached_property
     def _routes(self) -> dict[tuple[str, str], tuple[str, ...]]:
         routes: dict[tuple[str, str], tuple[str, ...]] = {}

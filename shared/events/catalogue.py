@@ -11,14 +11,15 @@ from pydantic_core import from_json, to_json
 
 from shared.errors import InvalidError
 from shared.events.envelope import Event
+from shared.events.explanation import ExplanationWritten
 from shared.events.forecast import ForecastPublished
 from shared.events.market import AnalysisCompleted, MarketCrashDetected, MarketDataReceived, MarketWhaleDetected
-from shared.events.news import NewsReceived, RegulationChanged, SentimentScored
+from shared.events.news import HeadlineRead, NewsReceived, RegulationChanged, SentimentScored
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
 from shared.events.question import QuestionAsked, ResearchCompleted
 from shared.events.rebalance import RebalanceSuggested
-from shared.events.step import StepFailed
+from shared.events.step import AgentSilenceDetected, StepFailed
 from shared.events.trade import (
     ConsensusReached,
     OpinionFormed,
@@ -37,6 +38,7 @@ EVENTS: dict[str, type[Event]] = {
         MarketWhaleDetected,
         ForecastPublished,
         NewsReceived,
+        HeadlineRead,
         SentimentScored,
         RegulationChanged,
         PortfolioChanged,
@@ -51,7 +53,9 @@ EVENTS: dict[str, type[Event]] = {
         OptionsSuggested,
         QuestionAsked,
         ResearchCompleted,
+        ExplanationWritten,
         StepFailed,
+        AgentSilenceDetected,
     )
 }
 

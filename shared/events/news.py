@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from shared.events.envelope import Event, Fact, NonNegative, Share, Stance, Symbol, Token, UtcTime
+from shared.events.explanation import ModelCall
 
 
 class NewsItem(Fact):
@@ -80,13 +81,59 @@ class RegulationChanged(Event):
     data: Regulation
 
 
+class HeadlineReading(Fact):
+    """How a language model read a headline of which our own classifier was not sure.
+
+    Attributes
+    ----------
+    news : str
+        Id of the event that brought the headline.
+    score : float
+        Our classifier's tone, -1 (bearish) to +1 (bullish).
+    certainty : float
+        The probability of its likeliest tone, 0 to 1.
+    tone : str or None
+        The model's; None when it abstained.
+    confidence : float or None
+        The model's own, 0 to 1.
+    keep : float
+        What is left of the score, 0 to 1: all of it unless the model reads another tone.
+    abstained : str or None
+        Why there is no tone.
+    """
+
+    news: Token
+    score: Stance
+    certainty: Share
+    tone: Literal["bearish", "neutral", "bullish"] | None = None
+    confidence: Share | None = None
+    keep: Share = 1.0
+    abstained: str | None = Field(default=None, max_length=500)
+    calls: tuple[ModelCall, ...]
+
+
+class HeadlineRead(Event):
+    """`headline.read`: a language model read a headline of which our own classifier was not sure."""
+
+    public: ClassVar[bool] = True
+    type: Literal["headline.read"] = "headline.read"
+    data: HeadlineReading
+
+
 class HeadlineScore(Fact):
-    """What one headline contributed: the event to follow it to, its text, tone and remaining weight."""
+    """What one headline contributed: the event to follow it to, its text, tone and remaining weight.
+
+    Attributes
+    ----------
+    reading : str or None
+        Id of the event by which a language model shrank the tone; None where none did.
+    """
 
     event: Token
     headline: str
     score: Stance
     weight: NonNegative
+    reading: Token | None = None
 
 
 class Sentiment(Fact):

@@ -1,4 +1,4 @@
-"""Failure as an event: what could not be handled is kept, with its reason and its content."""
+"""Failure as an event: what could not be handled is kept, with its reason and its content; and who falls silent."""
 
 from typing import Literal
 
@@ -36,3 +36,27 @@ class StepFailed(Event):
 
     type: Literal["step.failed"] = "step.failed"
     data: Failure
+
+
+class Silence(Fact):
+    """An agent that abstains more often than not.
+
+    Attributes
+    ----------
+    abstained, of : int
+        So many of its newest answers, and how many were looked at.
+    reason : str
+        Of the last abstention.
+    """
+
+    agent: Token
+    abstained: int = Field(ge=1)
+    of: int = Field(ge=1)
+    reason: str = Field(max_length=500)
+
+
+class AgentSilenceDetected(Event):
+    """`agent.silence.detected`: an agent abstains more often than not; told once, until it has recovered."""
+
+    type: Literal["agent.silence.detected"] = "agent.silence.detected"
+    data: Silence

@@ -17,6 +17,8 @@ from typing import Any, Self
 import httpx
 
 ROOT = Path(__file__).parents[2]
+OURS = ("FINAGENT_", "ALPACA_", "SERVICEBUS", "COSMOS_", "OPENAI_", "AZURE_OPENAI_", "OTEL_", "APPLICATIONINSIGHTS_")
+"""How the names of our settings begin."""
 
 
 class DeskProcess:
@@ -132,11 +134,7 @@ def read_log(file: Path, sql: str, parameters: Sequence[object] = ()) -> list[tu
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
     """Give an environment without the tester's own settings."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("FINAGENT_", "ALPACA_", "SERVICEBUS", "COSMOS_", "OTEL_", "APPLICATIONINSIGHTS_"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     return {**kept, "FINAGENT_DATA": str(folder), "PYTHONPATH": str(ROOT), **settings}
 
 

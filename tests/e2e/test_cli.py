@@ -15,7 +15,7 @@ import pytest
 
 from local import demo
 from shared.settings import Settings
-from tests.e2e.process import ROOT, DeskProcess, environment, finagent, launch
+from tests.e2e.process import OURS, ROOT, DeskProcess, environment, finagent, launch
 
 type Ran = subprocess.CompletedProcess[str]
 
@@ -205,11 +205,7 @@ def test_demo_when_this_machine_has_settings_of_its_own_takes_none(monkeypatch: 
         monkeypatch.setenv(name, "mine")
     given = demo.environment("folder")
     assert given["FINAGENT_DATA"] == "folder"
-    ours = {
-        name: value
-        for name, value in given.items()
-        if name.startswith(("FINAGENT_", "ALPACA_", "SERVICEBUS", "COSMOS_", "OTEL_", "APPLICATIONINSIGHTS_"))
-    }
+    ours = {name: value for name, value in given.items() if name.startswith(OURS)}
     # Each is there and empty, so that local.settings.json cannot set it either.
     assert set(ours) == {field.alias for field in Settings.model_fields.values()} | {"FINAGENT_TICK"}
     assert {value for name, value in ours.items() if name != "FINAGENT_DATA"} == {""}

@@ -134,7 +134,8 @@ async def test_costs_in_azure_when_trades_were_decided_are_billed_with_the_ledge
     assert all(used[agent]["request_units"] > 0 for agent in ("market_analyst", "consensus", "POST /api/trades"))
     assert price["total"]["price"]["cosmos"] == pytest.approx(price["total"]["use"]["request_units"] * 0.25 / 1e6)
     votes = len(TRADE.judges)
-    assert (price["total"]["use"]["messages_sent"], used["consensus"]["messages_received"]) == (votes + 2, votes + 1)
+    # The request, its deadline, and the consensus, which only the narrator wants.
+    assert (price["total"]["use"]["messages_sent"], used["consensus"]["messages_received"]) == (votes + 3, votes + 1)
     assert [hop["agent"] for hop in latency["hops"] if hop["critical"]][-1] == "consensus"
     assert latency["elapsed_ms"] > 0
     # What is written once for all is nobody's in particular.

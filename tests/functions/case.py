@@ -64,6 +64,10 @@ async def _rebalanced(desk: Desk) -> object:
     return await _emitted("rebalance.suggested")(desk)
 
 
+async def _narrated(desk: Desk) -> object:
+    return await desk.store.receipt("narrator", _ASSESSED.stream, _ASSESSED.id)
+
+
 async def _view(desk: Desk) -> object:
     body = await desk.queries.views.latest("market_analyst", "AAPL", CLOSE + DAY)
     return None if body is None else decode(body).id
@@ -117,6 +121,8 @@ CASES: dict[str, Case] = {
         _emitted("consensus.reached"),
         ["consensus"],
     ),
+    # Without a language model it has nothing to say, and says so by its receipt.
+    "narrator": Case((_ASSESSED,), _narrated, ()),
     "projector": Case((_ANALYSIS,), _view, _ANALYSIS.id),
     "projector_market": Case((market_data(a_bar(close=101.5)),), _closes, [101.5]),
     "market_analyst_market": Case(_bars(60), _emitted("analysis.completed"), ["market_analyst"]),

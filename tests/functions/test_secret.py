@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from shared.bus.port import message_for
 from shared.callers.key import new_key
 from shared.errors import FinAgentError
+from shared.events.trade import ConsensusReached
 from shared.settings import Settings
 from shared.wiring import desk
+from tests.builders import altered
+from tests.examples import FULL
 from tests.functions.guarded import MADE_AT, READ, a_key, client
+from tests.standins.desk import received
+from tests.standins.openai.faults import Refuse, Say
+from tests.standins.openai.server import OpenAIStandIn
 
+CONSENSUS = next(event for event in FULL if isinstance(event, ConsensusReached))
 CLOSED = "127.0.0.1:9"
-PLANTED = {name: base64.b64encode(f"planted-{name}-0123456789".encode()).decode() for name in "abcde"}
+PLANTED = {name: base64.b64encode(f"planted-{name}-0123456789".encode()).decode() for name in "abcdefg"}
 ALPACA = {
     "ALPACA_API_KEY": PLANTED["a"],
     "ALPACA_SECRET_KEY": PLANTED["b"],
@@ -26,6 +34,14 @@ AZURE = {
     "UseDevelopmentEmulator=true",
     "COSMOS_ENDPOINT": f"http://{CLOSED}",
     "COSMOS_KEY": PLANTED["d"],
+}
+MODEL = {
+    "OPENAI_API_KEY": PLANTED["f"],
+    "OPENAI_BASE_URL": f"http://{CLOSED}/v1",
+}
+AZURE_MODEL = {
+    "AZURE_OPENAI_API_KEY": PLANTED["g"],
+    "AZURE_OPENAI_ENDPOINT": f"http://{CLOSED}",
 }
 HEADERS = {
     "Authorization": f"Bearer {PLANTED['e']}",
@@ -55,11 +71,13 @@ def _found(*texts: str) -> list[str]:
 
 
 def test_secret_settings_when_there_is_a_new_one_is_planted_here() -> None:
-    assert ALPACA.keys() | AZURE.keys() >= SECRET_SETTINGS
-    assert len(SECRET_SETTINGS) >= 4
+    assert ALPACA.keys() | AZURE.keys() | MODEL.keys() | AZURE_MODEL.keys() >= SECRET_SETTINGS
+    assert len(SECRET_SETTINGS) >= 6
 
 
-@pytest.mark.parametrize("settings", [ALPACA, AZURE, {}], ids=["alpaca", "azure", "recorded"])
+@pytest.mark.parametrize(
+    "settings", [ALPACA, AZURE, MODEL, AZURE_MODEL, {}], ids=["alpaca", "azure", "model", "azure model", "recorded"]
+)
 @pytest.mark.parametrize("auth", ["none", "key"])
 @pytest.mark.filterwarnings("ignore:websockets.legacy")  # of alpaca-py
 async def test_secrets_when_everything_fails_come_out_nowhere(
@@ -96,3 +114,27 @@ async def test_key_when_it_works_or_not_comes_out_nowhere(
         told += await _everything(wrong)
     secrets = [headers["Authorization"][-43:] for headers in (shown, wrong)]
     assert [text for text in (told, caplog.text, _kept(tmp_path)) for secret in secrets if secret in text] == []
+
+
+@pytest.mark.parametrize("settings", ["OPENAI", "AZURE_OPENAI"])
+async def test_key_of_a_model_when_its_server_echoes_it_comes_out_nowhere(
+    settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = PLANTED["f"]
+    echo = Refuse(401, f'{{"error":{{"message":"Incorrect API key provided: {key}"}}}}'.encode())
+    with OpenAIStandIn(lambda request: key) as openai, caplog.at_level(logging.DEBUG):
+        openai.fail(echo, Refuse(500, key.encode(), "text/html"), Say(key), Say(f'{{"{key}": "{key}"}}'))
+        monkeypatch.setenv(f"{settings}_API_KEY", key)
+        where = "OPENAI_BASE_URL" if settings == "OPENAI" else "AZURE_OPENAI_ENDPOINT"
+        monkeypatch.setenv(where, openai.url if settings == "OPENAI" else openai.url.removesuffix("/v1"))
+        for quantity in range(1, 4):
+            reached = altered(CONSENSUS, id=f"consensus-{quantity}")
+            await desk().store.append([reached])
+            await desk().runtime.handle(received(message_for(reached)), "narrator")
+        told = await _everything({}) + repr(desk()) + repr(desk().settings)
+        await desk().close()
+        desk.cache_clear()
+    assert openai.keys == {key}
+    assert len(openai.seen) == 5
+    assert "refuses (401)" in told + _kept(tmp_path)
+    assert _found(told, caplog.text, _kept(tmp_path)) == []

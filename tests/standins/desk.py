@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.agents import (
     market_analyst,
+    narrator,
     options_strategist,
     oracle,
     portfolio_optimizer,
@@ -18,6 +19,7 @@ from shared.agents import (
 )
 from shared.agents.decision import Decision, Handler
 from shared.agents.market_analyst import AnalystDeps, AnalystState
+from shared.agents.narrator import NarratorDeps
 from shared.agents.options_strategist import OptionsDeps
 from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
@@ -38,6 +40,7 @@ from shared.clock import Clock, ManualClock
 from shared.events.catalogue import decode
 from shared.events.emit import Emit
 from shared.events.envelope import Event
+from shared.llm.port import LanguageModel
 from shared.projections.bar import BarHistory
 from shared.projections.happening import Happenings
 from shared.projections.in_memory import InMemoryProjectionStore
@@ -268,6 +271,7 @@ def an_agent_desk(
     *,
     duplicates_seen: bool = True,
     telemetry: Telemetry = OFF,
+    model: LanguageModel | None = None,
 ) -> MemoryDesk:
     """Give a desk with the real agents and the projector, wired to the topology's subscriptions by their names."""
     faults = Faults()
@@ -284,6 +288,7 @@ def an_agent_desk(
         research_agent.NAME: ResearchDeps(
             Sources(Views(projections), Happenings(projections), store), portfolios, symbols
         ),
+        narrator.NAME: NarratorDeps(model, store),
     }
     roles = {name: Role(name, state, _faulty(handlers(name), faults), deps[name]) for name, state in STATES.items()}
     desk = MemoryDesk(topology, roles, faults=faults, store=store, duplicates_seen=duplicates_seen, telemetry=telemetry)

@@ -21,7 +21,7 @@ REQUEST = a_trade_request(portfolio="main")
 type Path = tuple[str | int, ...]
 
 FREE_KEYS = {"indicators", "weights", "measures", "regimes", "quantiles", "stress"}
-FREE_KEYS |= {"marginal_var_95", "component_var_95", "days_to_liquidate"}
+FREE_KEYS |= {"marginal_var_95", "component_var_95", "days_to_liquidate", "notes"}
 each_event = pytest.mark.parametrize("event", [*FULL, *LEAST], ids=lambda event: event.type)
 
 

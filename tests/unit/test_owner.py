@@ -23,6 +23,7 @@ OSCAR = Caller("key:3", "oscar", frozenset({Role.OPERATOR}))
 PUBLIC = {
     "analysis.completed",
     "forecast.published",
+    "headline.read",
     "market.crash.detected",
     "market.data.received",
     "market.whale.detected",

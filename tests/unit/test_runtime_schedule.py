@@ -23,7 +23,7 @@ from tests.standins.desk import HANDLING, POINTS, Crash, FaultyEventStore, Memor
 DAYS = 2
 NOW = CLOSE + DAYS * DAY
 REQUEST = a_trade_request("AAPL", portfolio="main", time=NOW)
-TOPOLOGY = topology()
+TOPOLOGY = topology().without("narrator")
 HISTORY: tuple[Event, ...] = (
     *(market_data(a_bar(close=100.0 + day, closed_at=CLOSE + day * DAY)) for day in range(DAYS)),
     a_headline(time=NOW - DAY),

@@ -16,6 +16,7 @@ CODE = Path(__file__).parents[3]
 NOT_IN_AZURE = {
     "ALPACA_DATA_URL": "the usual address",
     "ALPACA_TRADING_URL": "the usual address",
+    "AZURE_OPENAI_API_KEY": "by identity",
     "COSMOS_KEY": "by identity",
     "FINAGENT_CORS": "the platform answers preflights itself",
     "FINAGENT_DATA": "the embedded desk's folder",
@@ -23,6 +24,8 @@ NOT_IN_AZURE = {
     "FINAGENT_PRICES": "the table that is shipped",
     "FINAGENT_SPEED": "of the recorded feed, which is not deployed",
     "FINAGENT_START": "of the recorded feed, which is not deployed",
+    "OPENAI_API_KEY": "Azure OpenAI instead, by identity",
+    "OPENAI_BASE_URL": "Azure OpenAI instead",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "Application Insights instead",
     "OTEL_TRACES_EXPORTER": "Application Insights instead",
     "SERVICEBUS": "by identity",
