@@ -13,6 +13,7 @@ from functions import (
     oracle,
     portfolio_optimizer,
     projector,
+    replay,
     research_agent,
     risk_manager,
     sentiment_tracker,
@@ -35,6 +36,7 @@ for module in (
     ingest,
     sweep,
     grading,
+    replay,
     api,
 ):
     app.register_functions(module.blueprint)

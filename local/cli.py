@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from local import key_command, log_command, report
+from local import key_command, log_command, replay_command, report
 from local.client import DEFAULT_PORT, DeskClient
 from local.console import Json, complaints, print_json
 from local.invocation import LOG_FORMAT, InvocationFilter
@@ -18,6 +18,7 @@ from shared.errors import InvalidError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="An event-driven team of finance agents.")
 app.add_typer(key_command.app, name="keys")
+app.add_typer(replay_command.app, name="replay")
 log_command.add_to(app)
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; `run` takes any free one for 0.")]

@@ -17,6 +17,11 @@ RESTATED = 0.01
 """Change of a price that is taken for a split's; a correction that is as large costs a reading of the history."""
 
 
+def bar_event_id(stream: str, interval: Interval, closed_at: datetime, ordinal: int) -> str:
+    """Give the id of an interval's event by the number of events before it."""
+    return derive_id(stream, interval, closed_at.isoformat(), str(ordinal))
+
+
 @dataclass(slots=True)
 class Logged:
     """The events of one interval, and the last bar of each symbol in them."""
@@ -63,7 +68,7 @@ class BarLog:
 
     def event_id(self, stream: str, closed_at: datetime, ordinal: int) -> str:
         """Give the id of an interval's event by the number of events before it."""
-        return derive_id(stream, self._interval, closed_at.isoformat(), str(ordinal))
+        return bar_event_id(stream, self._interval, closed_at, ordinal)
 
     def forget(self, stream: str, closed_at: datetime) -> None:
         """Read an interval anew when it is next asked for, because an event of it is about to be stored."""

@@ -5,9 +5,10 @@ same again. It keeps a cursor into the log, the records, and which opinions of t
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,13 +18,12 @@ from shared.agents.registry import STEPS
 from shared.clock import Clock
 from shared.errors import ConflictError
 from shared.events.catalogue import decode
-from shared.events.envelope import derive_id
+from shared.events.envelope import Event, derive_id
 from shared.events.market import Regime
 from shared.events.trade import AgentRecord, Grade, OpinionFormed, OpinionGraded, Outcomes, TradeRequested
 from shared.projections.bar import BarHistory
 from shared.projections.view import Views
 from shared.quant import calibration
-from shared.runtime import Runtime
 from shared.store.port import Commit, EventStore, Filter
 
 NAME = STREAM = "grading"
@@ -56,13 +56,21 @@ class _Tick:
     trades: dict[str, TradeRequested | None] = field(default_factory=dict)
 
 
+class Emitter(Protocol):
+    """Who makes events known: the runtime, or a replay."""
+
+    async def emit(self, events: Sequence[Event]) -> list[Event]:
+        """Append and publish events, and give those that were new."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Grading:
     """Grades the opinions of one desk."""
 
     store: EventStore
     clock: Clock
-    runtime: Runtime
+    runtime: Emitter
     bars: BarHistory
     views: Views
 

@@ -268,8 +268,7 @@ class Runtime:
         if attempt >= ATTEMPTS:
             await self._give_up(received, agent, f"given up after {attempt} attempts: {reason}", event)
             return
-        pause = min(BACKOFF_SECONDS * 2**received.attempt, LONGEST_BACKOFF_SECONDS)
-        due = after(self._clock, self._clock.now(), pause)
+        due = after(self._clock, self._clock.now(), backoff_seconds(received.attempt))
         note("delayed")
         logger.warning("will try again: %s", reason, extra={"agent": agent, "event": received.message_id})
         await self._bus.publish([_delayed_copy(received, agent, attempt, due)])
@@ -277,7 +276,12 @@ class Runtime:
     async def _give_up(self, received: Received, agent: str, reason: str, event: Event | None) -> None:
         note("failed")
         logger.error("given up: %s", reason, extra={"agent": agent, "event": received.message_id})
-        await self.emit([_failure(received, agent, reason, event, self._clock.now())])
+        await self.emit([failure(received, agent, reason, event, self._clock.now())])
+
+
+def backoff_seconds(attempt: int) -> float:
+    """Give how long to wait after a try that failed, 0 for the first, until the next one."""
+    return min(BACKOFF_SECONDS * 2.0**attempt, LONGEST_BACKOFF_SECONDS)
 
 
 def _delayed_copy(received: Received, agent: str, attempt: int, due: datetime) -> Message:
@@ -293,7 +297,8 @@ def _delayed_copy(received: Received, agent: str, attempt: int, due: datetime) -
     )
 
 
-def _failure(received: Received, agent: str, reason: str, event: Event | None, now: datetime) -> StepFailed:
+def failure(received: Received, agent: str, reason: str, event: Event | None, now: datetime) -> StepFailed:
+    """Give the event that says that an agent will never handle a message; `event` is None where it cannot be read."""
     payload, encoding = _as_text(received.body)
     data = Failure(
         agent=agent,

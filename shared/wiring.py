@@ -1,10 +1,12 @@
 """The composition root: the only place that names adapters. Everything is built at first use, nothing at import."""
 
 from collections import ChainMap
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from shared.agents import (
@@ -38,10 +40,14 @@ from shared.callers.bucket import Buckets
 from shared.callers.platform import ON_A_MACHINE, Platform
 from shared.callers.port import KeyRing
 from shared.chain.port import ChainSource
+from shared.chain.synthetic import SyntheticChainSource
 from shared.clock import Clock
 from shared.costs import PriceTable
 from shared.engine import Engine, azure, embedded
 from shared.errors import InvalidError
+from shared.events.envelope import Event
+from shared.events.market import Interval
+from shared.events.replay import Backtest
 from shared.events.trade import OpinionFormed
 from shared.grading import Grading
 from shared.ingest import Ingest, Status
@@ -51,11 +57,20 @@ from shared.market.port import MarketSource
 from shared.model import completer, language_model
 from shared.projections.bar import BarHistory
 from shared.projections.happening import Happenings
+from shared.projections.port import ProjectionStore
 from shared.projections.portfolio import Portfolios
 from shared.projections.projector import Projector
 from shared.projections.record import Records
 from shared.projections.view import Views
 from shared.queries import Queries
+from shared.replay.backtest import Watcher
+from shared.replay.cache import CachedMarketSource
+from shared.replay.job import perform
+from shared.replay.report import Report
+from shared.replay.service import NAME as REPLAY
+from shared.replay.service import Replays
+from shared.replay.shelf import Shelf
+from shared.replay.world import Collected, World
 from shared.runtime import Role, Runtime
 from shared.settings import Settings
 from shared.settlement.observed import ObservedSettlement
@@ -101,6 +116,7 @@ class Desk:
     prices: PriceTable
     vitals: Vitals
     telemetry: Telemetry
+    replays: Replays
     database: Database | None
     close: Callable[[], Coroutine[Any, Any, None]] = field(repr=False)
 
@@ -119,14 +135,16 @@ def desk() -> Desk:
 
 @dataclass(frozen=True, slots=True)
 class _Reads:
-    """What agents, timers and queries read through: the projections, what they are asked about, and whom they ask."""
+    """What agents, timers and queries read through: the log, projections, what they are asked about, whom they ask."""
 
+    store: EventStore
     bars: BarHistory
     portfolios: Portfolios
     views: Views
     happenings: Happenings
     watchlist: Watchlist
     step_deps: StepDeps
+    chains: ChainSource
     model: LanguageModel | None
 
 
@@ -138,9 +156,12 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     connection, endpoint = settings.servicebus_connection, settings.cosmos_endpoint
     engine = azure(settings, connection, endpoint) if connection and endpoint else embedded(settings)
     server = completer(settings)
-    reads = _reads(settings, engine, language_model(server, settings, engine, prices))
+    model = language_model(server, settings, engine, prices)
+    reads = _reads(settings, engine.store, engine.projections, engine.clock.pace, model)
+    replays = Replays(partial(_backtest, settings))
+    roles = _cast(settings, reads, partial(OwnState, engine.store)) | {REPLAY: replays.role()}
     book = Book(engine.ledger, engine.metering, lock_seconds=engine.topology.lock_seconds)
-    runtime = _runtime(settings, engine, reads, book, telemetry)
+    runtime = _runtime(engine, roles, book, telemetry)
     ingest = _ingest(settings, engine, reads, source, runtime, telemetry)
     swept = Status()
     timers = ChainMap({SWEEP: swept}, ingest.status)
@@ -164,45 +185,105 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         prices=prices,
         vitals=vitals,
         telemetry=telemetry,
+        replays=replays,
         database=engine.database,
-        close=partial(_close, telemetry, server, book, engine),
+        close=partial(_close, telemetry, server, book, replays, engine),
     )
 
 
-def _reads(settings: Settings, engine: Engine, model: LanguageModel | None) -> _Reads:
-    projections = engine.projections
+def _reads(
+    settings: Settings,
+    store: EventStore,
+    projections: ProjectionStore,
+    pace: float,
+    model: LanguageModel | None = None,
+) -> _Reads:
+    bars = BarHistory(projections, settings.interval)
     return _Reads(
-        bars=BarHistory(projections, settings.interval),
-        portfolios=Portfolios(projections, engine.store),
+        store=store,
+        bars=bars,
+        portfolios=Portfolios(projections, store),
         views=Views(projections),
         happenings=Happenings(projections),
         watchlist=Watchlist(settings.symbols),
-        step_deps=StepDeps(engine.clock.pace, settings.deadline_seconds, Records(projections)),
+        step_deps=StepDeps(pace, settings.deadline_seconds, Records(projections)),
+        chains=_chains(settings, bars),
         model=model,
     )
 
 
-def _deps(settings: Settings, store: EventStore, reads: _Reads) -> dict[str, object]:
-    """Give what each agent is handed, by its name: a new agent has a line here."""
+def _cast(settings: Settings, reads: _Reads, own: Callable[[str, type[Any]], OwnState[Any]]) -> dict[str, Role]:
+    """Give the agents, live or replayed, by their names: a new agent has a line here; `own` reads its states."""
     bars, portfolios, views, watchlist = reads.bars, reads.portfolios, reads.views, reads.watchlist
-    return {
-        market_analyst.NAME: AnalystDeps(bars, OwnState(store, market_analyst.NAME, AnalystState), watchlist),
+    deps: dict[str, object] = {
+        market_analyst.NAME: AnalystDeps(bars, own(market_analyst.NAME, AnalystState), watchlist),
         risk_manager.NAME: RiskDeps(bars, portfolios, _limits(settings), watchlist.symbols),
-        sentiment_tracker.NAME: SentimentDeps(OwnState(store, sentiment_tracker.NAME, SentimentState)),
-        options_strategist.NAME: OptionsDeps(_chains(settings, bars), bars, views, portfolios),
+        sentiment_tracker.NAME: SentimentDeps(own(sentiment_tracker.NAME, SentimentState)),
+        options_strategist.NAME: OptionsDeps(reads.chains, bars, views, portfolios),
         oracle.NAME: OracleDeps(bars, views),
         portfolio_optimizer.NAME: OptimizerDeps(
             bars, portfolios, views, Limits(settings.max_weight, settings.max_var_95)
         ),
-        research_agent.NAME: ResearchDeps(Sources(views, reads.happenings, store), portfolios, watchlist.symbols),
-        narrator.NAME: NarratorDeps(reads.model, store),
+        research_agent.NAME: ResearchDeps(Sources(views, reads.happenings, reads.store), portfolios, watchlist.symbols),
+        narrator.NAME: NarratorDeps(reads.model, reads.store),
         CONSENSUS: reads.step_deps,
     }
+    return {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}
 
 
-def _runtime(settings: Settings, engine: Engine, reads: _Reads, book: Book, telemetry: Telemetry) -> Runtime:
-    deps = _deps(settings, engine.store, reads)
-    roles = {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}
+def replayed(settings: Settings, world: World) -> dict[str, Role]:
+    """Give the agents as they read through a replay's world; what they ask of vendors is what history has."""
+    reads = _reads(settings, world.store, world.projections, world.clock.pace)
+    return _cast(settings, replace(reads, chains=SyntheticChainSource(reads.bars)), world.own)
+
+
+def backtested(asked: Backtest, world: World) -> tuple[dict[str, Role], Callable[[], Awaitable[Sequence[Event]]]]:
+    """Give the agents of a backtest, and the grading of their opinions, which gives what it would emit."""
+    limits = {name: getattr(asked, name) for name in ("max_weight", "max_var_95", "max_gross", "max_drawdown")}
+    settings = Settings.model_validate(
+        {str(Settings.model_fields[name].alias): value for name, value in limits.items()}
+        | {"FINAGENT_SYMBOLS": ",".join(asked.symbols), "FINAGENT_INTERVAL": asked.interval}
+    )
+    return replayed(settings, world), graded(world, asked.interval)
+
+
+def graded(world: World, interval: Interval) -> Callable[[], Awaitable[Sequence[Event]]]:
+    """Give the grading of the opinions in a replay's world, which gives what it would emit."""
+    said = Collected()
+    bars = BarHistory(world.projections, interval)
+    grading = Grading(world.store, world.clock, said, bars, Views(world.projections))
+
+    async def tick() -> Sequence[Event]:
+        await grading.tick()
+        return said.take()
+
+    return tick
+
+
+def history(settings: Settings) -> tuple[MarketSource, str]:
+    """Give the source of a backtest's history, and its name; what a vendor gave is kept on disk."""
+    if settings.is_live and settings.cosmos_endpoint:
+        return _source(settings), "alpaca"
+    if settings.is_live:
+        return CachedMarketSource(_source(settings), settings.data / "history"), "alpaca"
+    return recorded_market(), "recorded"
+
+
+def shelf(settings: Settings) -> Shelf:
+    """Give where the results of replays are kept."""
+    return Shelf(settings.data / "replays")
+
+
+async def _backtest(settings: Settings, asked: Backtest, run: str, watch: Watcher) -> Report:
+    source, origin = history(settings)
+    if settings.cosmos_endpoint is None:
+        return await perform(asked, source, origin, backtested, shelf(settings), run, watch)
+    # In Azure the report is what is kept: a disk there is an instance's own.
+    with TemporaryDirectory(prefix="replay-") as folder:
+        return await perform(asked, source, origin, backtested, Shelf(Path(folder)), run, watch)
+
+
+def _runtime(engine: Engine, roles: dict[str, Role], book: Book, telemetry: Telemetry) -> Runtime:
     settlement: Settlement = engine.settlement
     if telemetry.enabled:
         settlement = ObservedSettlement(settlement, telemetry)
@@ -236,7 +317,7 @@ def _sweep(
         runtime,
         engine.topology,
         reads.step_deps,
-        frozenset(STATES),
+        frozenset({*STATES, REPLAY}),
         swept,
         telemetry,
         vitals.measure,
@@ -259,7 +340,8 @@ def _queries(settings: Settings, engine: Engine, reads: _Reads, vitals: Vitals) 
     )
 
 
-async def _close(telemetry: Telemetry, server: Completer | None, book: Book, engine: Engine) -> None:
+async def _close(telemetry: Telemetry, server: Completer | None, book: Book, replays: Replays, engine: Engine) -> None:
+    replays.is_stopped = True
     await telemetry.close()
     if server is not None:
         await server.close()
@@ -311,11 +393,25 @@ def _telemetry(settings: Settings) -> Telemetry:
         raise InvalidError(f"telemetry to {destination} needs a package that is not installed: {error.name}") from error
 
 
-def _recording(settings: Settings) -> MarketSource:
+def recorded_market() -> MarketSource:
+    """Give the recording.
+
+    Raises
+    ------
+    InvalidError
+        It is not installed here.
+    """
     from shared.market import recorded
 
     if not recorded.is_installed():
         raise InvalidError("ALPACA_API_KEY: without it a desk plays the recording, which is not installed here")
+    return recorded.RecordedMarketSource()
+
+
+def _recording(settings: Settings) -> MarketSource:
+    from shared.market import recorded
+
+    source = recorded_market()
     unknown = [symbol for symbol in settings.symbols if symbol not in recorded.SYMBOLS]
     if unknown:
         raise InvalidError(
@@ -325,7 +421,7 @@ def _recording(settings: Settings) -> MarketSource:
         raise InvalidError("FINAGENT_INTERVAL: the recording has bars of 1Day only")
     if not recorded.FIRST_DAY <= settings.start <= recorded.LAST_DAY:
         raise InvalidError(f"FINAGENT_START: the recording runs from {recorded.FIRST_DAY} to {recorded.LAST_DAY}")
-    return recorded.RecordedMarketSource()
+    return source
 
 
 def _source(settings: Settings) -> MarketSource:
@@ -344,8 +440,6 @@ def _source(settings: Settings) -> MarketSource:
 
 def _chains(settings: Settings, bars: BarHistory) -> ChainSource:
     if settings.alpaca_api_key is None or settings.alpaca_secret_key is None:
-        from shared.chain.synthetic import SyntheticChainSource
-
         return SyntheticChainSource(bars)
     from shared.chain.alpaca import AlpacaChainSource
 

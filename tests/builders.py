@@ -16,6 +16,7 @@ from shared.events.news import NewsItem, NewsReceived
 from shared.events.options import OptionsRequested, OptionsWish
 from shared.events.portfolio import Portfolio, PortfolioChanged, Position
 from shared.events.question import Question, QuestionAsked
+from shared.events.replay import Backtest, ReplayRequested
 from shared.events.trade import Deadline, Opinion, OpinionFormed, Trade, TradeDeadlineReached, TradeRequested
 
 CLOSE = datetime(2008, 1, 2, 21, tzinfo=UTC)
@@ -226,3 +227,11 @@ def a_topology(
         duplicate_detection_seconds=duplicate_detection_seconds,
         topics=topics,
     )
+
+
+def a_replay_request(**asked: object) -> ReplayRequested:
+    """Give the event by which somebody asks for a backtest: a week of one symbol, unless said otherwise."""
+    week = {"symbols": ("AAPL",), "first_day": "2008-01-02", "last_day": "2008-01-08", "lookback_days": 10}
+    data = Backtest.model_validate(week | asked)
+    event_id = derive_id("replay", data.model_dump_json())
+    return ReplayRequested.first(id=event_id, source="api", stream=f"replay-{event_id}", time=CLOSE, data=data)

@@ -34,6 +34,7 @@ from shared.events.rebalance import (
     RebalanceSuggested,
     ViewContribution,
 )
+from shared.events.replay import Replay, ReplayCompleted, TradeFill, TradeFilled
 from shared.events.step import AgentSilenceDetected, Failure, Silence, StepFailed
 from shared.events.trade import (
     AgentRecord,
@@ -55,6 +56,7 @@ from tests.builders import (
     a_headline,
     a_portfolio,
     a_question,
+    a_replay_request,
     a_trade_request,
     an_opinion,
     an_options_request,
@@ -273,6 +275,32 @@ FULL: tuple[Event, ...] = (
             decided_at=CLOSE,
         ),
     ),
+    TradeFilled.caused_by(
+        REQUEST,
+        source="trader",
+        data=TradeFill(
+            portfolio="main",
+            trade=REQUEST.id,
+            consensus="c-1",
+            symbol="AAPL",
+            side="buy",
+            quantity=10,
+            price=100.05,
+            slippage=0.5,
+            fee=0.1,
+            remaining=0,
+            decided_at=CLOSE,
+            bar_closed_at=CLOSE + DAY,
+        ),
+    ),
+    ReplayCompleted.first(
+        id="r-1",
+        source="replay",
+        stream="replay-1",
+        time=CLOSE,
+        data=Replay(hash="0" * 64, data_hash="a" * 64, played=10, emitted=5, problem="no", report="{}"),
+    ),
+    a_replay_request(),
     an_options_request(portfolio="main"),
     OptionsSuggested.caused_by(
         an_options_request(),

@@ -23,6 +23,7 @@ from functions.api import (
     problem,
     questions,
     rebalances,
+    replays,
     trades,
     why,
 )
@@ -84,6 +85,7 @@ def application() -> FastAPI:
         news,
         bars,
         forecasts,
+        replays,
         dead_letters,
         costs,
         latency,

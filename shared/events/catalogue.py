@@ -19,6 +19,7 @@ from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
 from shared.events.question import QuestionAsked, ResearchCompleted
 from shared.events.rebalance import RebalanceSuggested
+from shared.events.replay import ReplayCompleted, ReplayRequested, TradeFilled
 from shared.events.step import AgentSilenceDetected, StepFailed
 from shared.events.trade import (
     ConsensusReached,
@@ -49,11 +50,14 @@ EVENTS: dict[str, type[Event]] = {
         OpinionFormed,
         OpinionGraded,
         ConsensusReached,
+        TradeFilled,
         OptionsRequested,
         OptionsSuggested,
         QuestionAsked,
         ResearchCompleted,
         ExplanationWritten,
+        ReplayRequested,
+        ReplayCompleted,
         StepFailed,
         AgentSilenceDetected,
     )

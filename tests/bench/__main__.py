@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.bench.measure import BenchError, describe, machine
 from tests.e2e.process import ROOT
 
-PARTS = ("trade", "polling", "mixed", "flat", "profile", "bill", "azure", "alarms", "forecast", "var")
+PARTS = ("trade", "polling", "mixed", "flat", "profile", "bill", "azure", "alarms", "forecast", "var", "replay")
 FOLDER = ROOT / ".bench"
 """On the disk of the checkout: a folder for temporary files may lie in memory, where an fsync costs nothing."""
 

@@ -17,6 +17,7 @@ BODIES = [
     ("POST", "/api/news"),
     ("POST", "/api/options"),
     ("POST", "/api/questions"),
+    ("POST", "/api/replays"),
 ]
 
 
@@ -62,6 +63,7 @@ def test_body_when_it_is_not_declared_as_json_is_refused(
 @pytest.mark.parametrize(("method", "path"), BODIES)
 def test_body_when_a_field_is_unknown_is_refused(api: httpx.Client, method: str, path: str) -> None:
     known: dict[str, dict[str, object]] = {"/api/trades": {**TRADE}, "/api/news": {"headline": "x"}}
+    known["/api/replays"] = {"first_day": "2008-01-02", "last_day": "2008-01-03", "symbols": ["AAPL"]}
     known["/api/options"] = {"symbol": "AAPL", "risk_budget": 1}
     known["/api/questions"] = {"text": "x"}
     refused(api.request(method, path, json=known.get(path, {"cash": 1}) | {"colour": "red"}), 422, "colour")

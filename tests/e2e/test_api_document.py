@@ -20,6 +20,7 @@ ANSWERS = {
     "/api/trades/{trade_id}/why": "/api/trades/{trade}/why",
     "/api/options/{request_id}": "/api/options/{options}",
     "/api/questions/{question_id}": "/api/questions/{question}",
+    "/api/replays/{replay_id}": "/api/replays/{replay}",
     "/api/portfolios": "/api/portfolios",
     "/api/portfolios/{name}": "/api/portfolios/documented",
     "/api/portfolios/{name}/rebalance": "/api/portfolios/documented/rebalance",
@@ -64,7 +65,7 @@ def test_document_when_it_points_somewhere_something_is_there(document: dict[str
 
 def test_document_when_an_operation_is_in_it_says_what_it_does(document: dict[str, Any]) -> None:
     operations = _operations(document)
-    assert len(operations) == 29
+    assert len(operations) == 32
     for _, _, operation in operations:
         assert operation["summary"]
         assert operation["description"].endswith(".")
@@ -117,7 +118,9 @@ def test_document_when_an_answer_comes_has_described_it(api: httpx.Client, docum
     options = api.post("/api/options", json=wish, headers={"Idempotency-Key": "documented"}).json()["id"]
     asked = {"text": "What is the forecast of IBM?"}
     question = api.post("/api/questions", json=asked, headers={"Idempotency-Key": "documented"}).json()["id"]
-    answer = api.get(ANSWERS[path].format(event=trade, trade=trade, options=options, question=question))
+    week = {"first_day": "2008-01-02", "last_day": "2008-01-08", "symbols": ["AAPL"], "lookback_days": 10}
+    replay = api.post("/api/replays", json=week, headers={"Idempotency-Key": "documented"}).json()["id"]
+    answer = api.get(ANSWERS[path].format(event=trade, trade=trade, options=options, question=question, replay=replay))
     assert answer.status_code == 200
     described = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     _conforms(document, described, answer.json())

@@ -17,6 +17,8 @@ PATHS = {
     "/api/questions/some-id": "GET, HEAD, OPTIONS",
     "/api/trades/some-id/why": "GET, HEAD, OPTIONS",
     "/api/agents/oracle": "GET, HEAD, OPTIONS",
+    "/api/replays": "GET, POST, HEAD, OPTIONS",
+    "/api/replays/some-id": "GET, HEAD, OPTIONS",
     "/api/portfolios": "GET, HEAD, OPTIONS",
     "/api/portfolios/main": "GET, PUT, HEAD, OPTIONS",
     "/api/portfolios/main/rebalance": "GET, HEAD, OPTIONS",

@@ -25,6 +25,7 @@ class Hers:
     trade: str
     options: str
     question: str
+    replay: str
     stream: str
     events: tuple[str, ...]
     assessed: str
@@ -32,7 +33,7 @@ class Hers:
     @property
     def traces(self) -> set[str]:
         """Give what would tell of it."""
-        return {SECRET_NAME, self.trade, self.options, self.question, "alice", *self.events}
+        return {SECRET_NAME, self.trade, self.options, self.question, self.replay, "alice", *self.events}
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +66,11 @@ def hers(alice: httpx.Client) -> Hers:
     text = f"What is the risk of {SECRET_NAME}, and why was the trade of IBM decided so?"
     question = alice.post("/api/questions", json={"text": text}).raise_for_status().json()["id"]
     told = story(alice, question, "research.completed")
-    events = tuple(event["id"] for event in (*assessed, *decided, *answered, *told))
-    return Hers(asked["id"], options, question, f"portfolio:alice:{SECRET_NAME}", events, assessed[-1]["id"])
+    week = {"first_day": "2008-01-02", "last_day": "2008-01-08", "symbols": ["AAPL"], "lookback_days": 10}
+    replay = alice.post("/api/replays", json=week).raise_for_status().json()["id"]
+    played = story(alice, replay, "replay.completed")
+    events = tuple(event["id"] for event in (*assessed, *decided, *answered, *told, *played))
+    return Hers(asked["id"], options, question, replay, f"portfolio:alice:{SECRET_NAME}", events, assessed[-1]["id"])
 
 
 def _log(api: httpx.Client, path: str = "/api/events", **parameters: str) -> str:
@@ -114,6 +118,7 @@ def test_route_when_it_is_asked_for_anothers_answers_as_if_there_were_nothing(
         "/api/trades/{trade_id}/why": [f"/api/trades/{hers.trade}/why", f"/api/trades/{hers.assessed}/why"],
         "/api/questions/{question_id}": [f"/api/questions/{hers.question}", f"/api/questions/{hers.trade}"],
         "/api/options/{request_id}": [f"/api/options/{hers.options}", f"/api/options/{hers.trade}"],
+        "/api/replays/{replay_id}": [f"/api/replays/{hers.replay}", f"/api/replays/{hers.trade}"],
         "/api/portfolios/{name}": [f"/api/portfolios/{SECRET_NAME}", f"/api/portfolios/alice:{SECRET_NAME}"],
         "/api/portfolios/{name}/rebalance": [
             f"/api/portfolios/{SECRET_NAME}/rebalance",

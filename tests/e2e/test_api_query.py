@@ -122,6 +122,8 @@ def test_portfolio_when_the_query_is_wrong_is_refused(api: httpx.Client, query: 
         ("/api/trades/no-such-trade/why", 404, None),
         ("/api/agents/nobody", 404, None),
         ("/api/agents/%00", 422, "name"),
+        ("/api/replays/no-such-replay", 404, None),
+        ("/api/replays/%00", 422, "replay_id"),
         ("/api/portfolios/no-such-portfolio", 404, None),
         ("/api/portfolios/a%20b", 422, "name"),
         (f"/api/portfolios/{'a' * 65}", 422, "name"),

@@ -16,6 +16,7 @@ from tests.builders import (
     a_bar,
     a_portfolio,
     a_question,
+    a_replay_request,
     a_trade_request,
     an_opinion,
     an_options_request,
@@ -114,6 +115,7 @@ CASES: dict[str, Case] = {
     "sentiment_tracker": _voter("sentiment_tracker"),
     "options_strategist": Case((an_options_request(),), _emitted("options.suggested"), ["options_strategist"]),
     "research_agent": Case((a_question(),), _emitted("research.completed"), ["research_agent"]),
+    "replay": Case((a_replay_request(),), _emitted("replay.completed"), ["replay"]),
     "oracle": _voter("oracle"),
     "portfolio_optimizer": Case((_ASSESSED,), _rebalanced, ["portfolio_optimizer"]),
     "consensus": Case(

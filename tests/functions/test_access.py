@@ -14,7 +14,18 @@ from shared.errors import InvalidError
 from shared.wiring import desk
 from tests.functions.guarded import OPERATE, READ, SITE, TENANT, TRADE, a_key, a_principal, client
 
-NAMES = ("event_id", "trade_id", "request_id", "question_id", "name", "symbol", "subject", "event_type", "id")
+NAMES = (
+    "event_id",
+    "trade_id",
+    "request_id",
+    "question_id",
+    "replay_id",
+    "name",
+    "symbol",
+    "subject",
+    "event_type",
+    "id",
+)
 TRADE_BODY = {"symbol": "IBM", "side": "buy", "quantity": 1}
 HOLDINGS = {"cash": 7}
 

@@ -27,7 +27,7 @@ from shared.store.in_memory import InMemoryEventStore
 from tests.builders import CLOSE, a_message, an_opinion
 from tests.examples import FULL
 
-PROJECTOR = "projector"
+PROJECTOR, REPLAY = "projector", "replay"
 ROUTES = {
     (topic.name, subscription.name): set(subscription.subjects)
     for topic in topology().topics
@@ -90,8 +90,8 @@ async def test_projector_when_events_are_folded_is_subscribed_to_just_those() ->
     assert subscribed(PROJECTOR) == wanted(folded)
 
 
-def test_subscriptions_when_listed_belong_to_an_agent_or_the_projector() -> None:
-    assert {name.replace("-", "_") for _, name in ROUTES} == {*STATES, PROJECTOR}
+def test_subscriptions_when_listed_belong_to_an_agent_the_projector_or_the_replays() -> None:
+    assert {name.replace("-", "_") for _, name in ROUTES} == {*STATES, PROJECTOR, REPLAY}
     assert set().union(*ROUTES.values()) <= set(EVENTS)
 
 

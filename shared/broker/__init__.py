@@ -1,0 +1,1 @@
+"""Broker: where what was decided is bought and sold."""

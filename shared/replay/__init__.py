@@ -1,0 +1,1 @@
+"""Replay: events of the past through the handlers that run live."""

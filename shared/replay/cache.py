@@ -1,0 +1,79 @@
+"""A market source's history on disk: what a vendor was asked for once is not asked for again."""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from shared.errors import InvalidError
+from shared.events.market import Bar, Interval
+from shared.events.news import NewsItem
+from shared.events.portfolio import Portfolio
+from shared.market.port import MarketSource
+
+_BARS, _NEWS = TypeAdapter(list[Bar]), TypeAdapter(list[NewsItem])
+
+
+class CachedMarketSource:
+    """A `MarketSource` around another, for history that is over: nothing in it is ever asked for anew.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the answers are kept, one file each; remove it to ask again.
+
+    Notes
+    -----
+    Raises `InvalidError` where an answer cannot be read or written; a file appears when it is whole.
+    """
+
+    def __init__(self, source: MarketSource, folder: Path) -> None:
+        self._source = source
+        self._folder = folder
+
+    async def bars(self, symbols: tuple[str, ...], interval: Interval, start: datetime, end: datetime) -> list[Bar]:
+        """Give the bars of a window, as they were when it was first asked for."""
+        path = self._path("bars", symbols, interval, start, end)
+        if (kept := _read(path, _BARS)) is None:
+            kept = await self._source.bars(symbols, interval, start, end)
+            _write(path, _BARS.dump_json(kept))
+        return kept
+
+    async def news(self, symbols: tuple[str, ...], start: datetime, end: datetime) -> list[NewsItem]:
+        """Give the headlines of a window, as they were when it was first asked for."""
+        path = self._path("news", symbols, "", start, end)
+        if (kept := _read(path, _NEWS)) is None:
+            kept = await self._source.news(symbols, start, end)
+            _write(path, _NEWS.dump_json(kept))
+        return kept
+
+    async def portfolio(self) -> Portfolio | None:
+        """Give None: history has no account."""
+        return None
+
+    def _path(self, kind: str, symbols: Sequence[str], interval: str, start: datetime, end: datetime) -> Path:
+        key = "\x1f".join([kind, ",".join(symbols), interval, start.isoformat(), end.isoformat()])
+        return self._folder / f"{kind}-{sha256(key.encode()).hexdigest()[:24]}.json"
+
+
+def _read[T](path: Path, kind: TypeAdapter[T]) -> T | None:
+    try:
+        return kind.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise InvalidError(f"{path}: what was kept cannot be read; remove it to ask again") from error
+
+
+def _write(path: Path, body: bytes) -> None:
+    written = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written.write_bytes(body)
+        written.replace(path)
+    except OSError as error:
+        written.unlink(missing_ok=True)
+        raise InvalidError(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,84 @@
+"""Backtests that are asked for over HTTP: one at a time, in a thread of their own, as a role like any agent's.
+
+A restart half-way costs what was played: the message comes again, and the same request gives the same run.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from shared.agents.decision import Decision, Stateless
+from shared.errors import InvalidError, TransientError
+from shared.events.emit import Emit
+from shared.events.replay import Backtest, Replay, ReplayCompleted, ReplayRequested
+from shared.replay.backtest import Watcher
+from shared.replay.report import Report
+from shared.runtime import Role
+
+NAME = "replay"
+MOST_BARS = 60_000
+"""Days with their history times symbols, of one backtest: some minutes of a processor."""
+MOST_OPEN = 4
+"""Backtests that one owner may have waiting or running."""
+
+type Perform = Callable[[Backtest, str, Watcher], Awaitable[Report]]
+"""Plays a backtest under the name of a run, keeps its result, and gives its report."""
+
+
+class StoppedError(TransientError):
+    """The host stops; another will begin anew."""
+
+
+class Replays:
+    """Plays the backtests that are asked for, and says how far they are.
+
+    Attributes
+    ----------
+    reached : dict of str to float
+        By run, the share that was played by this process.
+    """
+
+    def __init__(self, perform: Perform) -> None:
+        self._perform = perform
+        self._one = asyncio.Semaphore(1)
+        self.reached: dict[str, float] = {}
+        self.is_stopped = False
+
+    def role(self) -> Role:
+        """Give what plays a backtest as the runtime knows it."""
+        return Role(NAME, Stateless, {ReplayRequested: self._on_replay_requested}, None)
+
+    async def _on_replay_requested(self, event: ReplayRequested, _state: Stateless, _deps: None) -> Decision[Any]:
+        async with self._one:
+            try:
+                played = await self._played(event)
+            except InvalidError as error:
+                played = Replay(played=0, emitted=0, problem=str(error)[:2_000])
+        return Decision(emits=(Emit(ReplayCompleted.caused_by(event, source=NAME, data=played)),))
+
+    async def _played(self, event: ReplayRequested) -> Replay:
+        run, is_over = event.id, False
+
+        def watch(_moment: datetime, share: float) -> None:
+            if self.is_stopped or is_over:
+                raise StoppedError("the host stops")
+            self.reached[run] = share
+
+        async def perform() -> Report:
+            return await self._perform(event.data, run, watch)
+
+        try:
+            made = await asyncio.to_thread(lambda: asyncio.run(perform()))
+        finally:
+            is_over = True
+            self.reached.pop(run, None)
+        report = made.model_dump_json()
+        return Replay(
+            hash=made.hash, data_hash=made.manifest.data, played=made.played, emitted=made.emitted, report=report
+        )
+
+
+def bars_of(asked: Backtest) -> int:
+    """Give an upper bound of the bars that a backtest plays."""
+    return ((asked.last_day - asked.first_day).days + 1 + asked.lookback_days) * len(asked.symbols)

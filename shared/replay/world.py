@@ -1,0 +1,74 @@
+"""What a replay's agents read through: ports in memory, apart from any live desk, with states kept as they are."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pydantic import BaseModel
+
+from shared.agents.own_state import OwnState
+from shared.clock import ManualClock
+from shared.events.envelope import FIRST_YEAR, Event
+from shared.events.market import MarketDataReceived
+from shared.projections.in_memory import InMemoryProjectionStore
+from shared.projections.projector import Projector
+from shared.store.in_memory import InMemoryEventStore
+
+BEFORE_ALL = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+
+
+class World:
+    """The store, the read models, the clock and the agents' states of one replay.
+
+    Parameters
+    ----------
+    pace : float
+        Desk seconds that pass in one second of an agent's patience, as the live desk's clock has it.
+    is_read : bool
+        Whether anybody reads the log or the read models; without, nothing is kept, however long the replay.
+    """
+
+    def __init__(self, pace: float = 1.0, *, is_read: bool = True) -> None:
+        self.clock = ManualClock(BEFORE_ALL, pace)
+        self.store = InMemoryEventStore()
+        self.projections = InMemoryProjectionStore()
+        self.projector = Projector(self.projections, self.store) if is_read else None
+        self.states: dict[tuple[str, str], BaseModel] = {}
+        """By agent and stream."""
+
+    async def append(self, event: Event) -> bool:
+        """Add an event to the log, and say whether it was new; bars are only projected, for nobody reads them there."""
+        is_kept = self.projector is not None and not isinstance(event, MarketDataReceived)
+        return not is_kept or bool(await self.store.append([event]))
+
+    def own[S: BaseModel](self, agent: str, model: type[S]) -> OwnState[S]:
+        """Give how an agent reads its states here."""
+        return _KeptState(self, agent, model)
+
+
+class _KeptState[S: BaseModel](OwnState[S]):
+    # States are frozen: nobody need write them as JSON to part with them.
+
+    def __init__(self, world: World, agent: str, model: type[S]) -> None:
+        super().__init__(world.store, agent, model)
+        self._states = world.states
+        self._empty = model()
+
+    async def load(self, stream: str) -> tuple[S, str | None]:
+        return self._states.get((self._agent, stream), self._empty), None  # type: ignore[return-value]
+
+
+class Collected:
+    """Takes what a timer would emit, for the engine to emit it."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+
+    async def emit(self, events: Sequence[Event]) -> list[Event]:
+        """Take the events."""
+        self._events += events
+        return list(events)
+
+    def take(self) -> list[Event]:
+        """Give what was taken since the last time."""
+        taken, self._events = self._events, []
+        return taken

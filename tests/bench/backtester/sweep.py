@@ -1,0 +1,16 @@
+"""One backtest of a sweep, as a worker process plays it."""
+
+import asyncio
+from datetime import date
+
+from shared import wiring
+from shared.events.replay import Backtest
+from shared.market.recorded import RecordedMarketSource
+from shared.replay.backtest import Run
+
+
+def backtest(max_weight: float) -> tuple[int, str]:
+    """Play 2008 with a limit; give the bars and the hash of the run."""
+    asked = Backtest(first_day=date(2008, 1, 1), last_day=date(2008, 12, 31), max_weight=max_weight)
+    played = asyncio.run(Run(asked, RecordedMarketSource(), wiring.backtested).play())
+    return played.diary.bars, played.outcome.hash

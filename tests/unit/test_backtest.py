@@ -1,0 +1,137 @@
+"""A backtest: fills at the next bar, each from a consensus, one path for the portfolio, and nothing from the future."""
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from shared import wiring
+from shared.errors import InvalidError
+from shared.events.envelope import Event
+from shared.events.market import MarketDataReceived
+from shared.events.portfolio import PortfolioChanged
+from shared.events.rebalance import RebalanceSuggested
+from shared.events.replay import Backtest, TradeFilled
+from shared.events.trade import ConsensusReached, TradeRequested
+from shared.market.recorded import RecordedMarketSource
+from shared.projections.port import Row
+from shared.replay.backtest import Cast, Played, Run
+from shared.replay.world import World
+from tests.backtests import AUTUMN, MIDDLE, AlteredMarketSource, played
+
+
+@pytest.fixture(scope="module")
+def autumn() -> tuple[Played, list[Event]]:
+    """Give the backtest that most tests look at."""
+    return asyncio.run(played())
+
+
+def of[E: Event](log: list[Event], kind: type[E]) -> list[E]:
+    return [event for event in log if isinstance(event, kind)]
+
+
+def test_fill_when_looked_into_has_a_consensus_that_approved_it(autumn: tuple[Played, list[Event]]) -> None:
+    _, log = autumn
+    reached = {event.id: event for event in of(log, ConsensusReached)}
+    asked = {event.id: event for event in of(log, TradeRequested)}
+    suggested = {event.id for event in of(log, RebalanceSuggested)}
+    fills = of(log, TradeFilled)
+    assert fills
+    for fill in fills:
+        consensus = reached[fill.data.consensus]
+        trade = asked[fill.data.trade]
+        assert fill.causationid == consensus.id
+        assert (consensus.data.decision, consensus.data.trigger) == ("approved", trade.id)
+        assert (trade.data.symbol, trade.data.side) == (fill.data.symbol, fill.data.side)
+        assert fill.data.quantity <= trade.data.quantity + 1e-9
+    assert {trade.causationid for trade in asked.values()} & suggested
+
+
+def test_fill_when_looked_into_is_at_the_open_of_the_first_bar_after_its_signal(
+    autumn: tuple[Played, list[Event]],
+) -> None:
+    _, log = autumn
+    bars = {(bar.symbol, bar.closed_at): bar for event in of(log, MarketDataReceived) for bar in event.data.bars}
+    for fill in of(log, TradeFilled):
+        data = fill.data
+        later = [moment for symbol, moment in bars if symbol == data.symbol and moment > data.decided_at]
+        assert data.bar_closed_at == min(later) == fill.time
+        factor = 1.0005 if data.side == "buy" else 0.9995
+        assert data.price == pytest.approx(bars[data.symbol, data.bar_closed_at].open * factor)
+
+
+def test_portfolio_when_trades_are_filled_is_what_the_fills_make_of_it(autumn: tuple[Played, list[Event]]) -> None:
+    result, log = autumn
+    cash, shares = result.opened.cash, dict(result.opened.shares)
+    for fill in of(log, TradeFilled):
+        data, sign = fill.data, 1 if fill.data.side == "buy" else -1
+        cash -= sign * data.quantity * data.price + data.fee
+        shares[data.symbol] = shares.get(data.symbol, 0) + sign * data.quantity
+    last = of(log, PortfolioChanged)[-1].data
+    assert last.cash == pytest.approx(cash)
+    assert {each.symbol: each.quantity for each in last.positions} == pytest.approx(shares)
+
+
+def test_diary_when_the_range_is_over_holds_the_opening_and_each_day(autumn: tuple[Played, list[Event]]) -> None:
+    result, _ = autumn
+    assert result.diary.values[0] == pytest.approx(50_000)
+    assert [moment.date() for moment in result.diary.moments[:2]] == [date(2008, 9, 2), date(2008, 9, 2)]
+    assert result.diary.moments[-1] == datetime(2008, 10, 10, 20, tzinfo=UTC)
+    assert len(result.diary.values) == 1 + 29
+
+
+async def test_run_when_played_again_is_the_same(autumn: tuple[Played, list[Event]]) -> None:
+    again, log = await played()
+    assert again.outcome == autumn[0].outcome
+    assert log == autumn[1]
+
+
+async def test_run_when_prices_after_a_moment_are_others_is_the_same_until_then(
+    autumn: tuple[Played, list[Event]],
+) -> None:
+    other, log = await played(source=AlteredMarketSource(MIDDLE, 1.5))
+    before, same = ([event for event in each if event.time <= MIDDLE] for each in (autumn[1], log))
+    assert len(of(before, TradeFilled)) > 0
+    assert before == same
+    assert other.outcome.hash != autumn[0].outcome.hash
+
+
+async def test_run_when_rows_of_the_future_are_planted_is_the_same(autumn: tuple[Played, list[Event]]) -> None:
+    def planted(asked: Backtest, world: World) -> object:
+        late = asked.ends_at + timedelta(days=1)
+        canaries = [
+            Row("bar:1Day", "AAPL", late, late, b"[1,1,1,1,1]"),
+            Row("bar:1Day", "IBM", asked.opens_at, late, b"[1,1,1,1,1]"),
+            Row("view:oracle", "AAPL", asked.opens_at, late, b"a canary, which cannot be read"),
+        ]
+        coroutine = world.projections.apply(canaries)
+        with pytest.raises(StopIteration):
+            coroutine.send(None)
+        return wiring.backtested(asked, world)
+
+    cast: Cast = planted  # type: ignore[assignment]
+    result = await Run(AUTUMN, RecordedMarketSource(), cast).play()
+    assert result.outcome == autumn[0].outcome
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({"first_day": date(1999, 1, 1), "last_day": date(1999, 2, 1)}, "no bar in the 400 days before"),
+        (
+            {"first_day": date(2013, 3, 4), "last_day": date(2013, 4, 4), "lookback_days": 60},
+            "no bar of AAPL, IBM from",
+        ),
+        ({"symbols": ("TSLA",), "benchmark": "TSLA"}, "TSLA not recorded"),
+    ],
+)
+async def test_run_when_there_are_no_bars_says_so(asked: dict[str, object], reason: str) -> None:
+    with pytest.raises(InvalidError, match=reason):
+        await played(AUTUMN.model_copy(update=asked))
+
+
+def test_configuration_when_the_days_are_the_wrong_way_round_is_refused() -> None:
+    with pytest.raises(ValueError, match="before first_day"):
+        Backtest(first_day=date(2008, 2, 1), last_day=date(2008, 1, 1))
+    with pytest.raises(ValueError, match="not among the symbols"):
+        Backtest(first_day=date(2008, 1, 1), last_day=date(2008, 2, 1), benchmark="TSLA")
