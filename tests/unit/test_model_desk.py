@@ -138,7 +138,7 @@ def test_topology_when_a_subscription_is_left_out_has_no_way_there() -> None:
     assert "events/narrator" in whole.wanting("events", "risk.assessed")
     left = whole.without("narrator")
     assert left.wanting("events", "risk.assessed") == ("events/portfolio-optimizer", "events/projector")
-    assert left.wanting("events", "options.suggested") == ()
+    assert left.wanting("events", "options.suggested") == ("events/projector",)
     assert left.lock_seconds == whole.lock_seconds
 
 

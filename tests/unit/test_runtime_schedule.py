@@ -31,8 +31,8 @@ HISTORY: tuple[Event, ...] = (
 )
 
 _CONSENSUS = "events/consensus"
-DELIVERIES = len(TRADE.judges) + 1 + len(TRADE.judges) + 1
-"""The request to the judges and the consensus, their opinions and the deadline to it alone."""
+DELIVERIES = len(TRADE.judges) + 1 + len(TRADE.judges) + 1 + 1
+"""The request to the judges and the consensus, their opinions and the deadline to it alone, its own to the projector."""
 
 type Failure = Callable[[], BaseException]
 
