@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from local import key_command, log_command, replay_command, report
+from local import cost_command, forget_command, key_command, log_command, replay_command, report
 from local.client import DEFAULT_PORT, DeskClient
 from local.console import Json, complaints, print_json
 from local.invocation import LOG_FORMAT, InvocationFilter
@@ -20,6 +20,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="An event-dri
 app.add_typer(key_command.app, name="keys")
 app.add_typer(replay_command.app, name="replay")
 log_command.add_to(app)
+app.command(name="cost")(cost_command.cost)
+app.command(name="forget")(forget_command.forget_command)
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; `run` takes any free one for 0.")]
 

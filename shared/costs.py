@@ -12,12 +12,14 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from shared.clock import wall_seconds
 from shared.errors import InvalidError
-from shared.ledger.port import Sum, Usage
+from shared.ledger.port import Ledger, Span, Sum, Usage
 
 PRICES = Path(__file__).with_name("prices.json")
 HOURS_OF_MONTH = 730
 _MB_OF_GB = 1_024
+_HOUR_US = 3_600_000_000
 
 type Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -238,3 +240,15 @@ class PriceTable(_Table):
 def operations(usage: Usage) -> int:
     """Give the operations that Service Bus bills."""
     return usage.sent + usage.received + usage.settled
+
+
+async def last_hour(ledger: Ledger, prices: PriceTable) -> float:
+    """Give the money that the whole desk spent in the last hour, without base charges and what is free.
+
+    Raises
+    ------
+    TransientError
+        The ledger cannot be read now.
+    """
+    now = int(wall_seconds() * 1e6)
+    return prices.price(await ledger.sums("day", Span(now - _HOUR_US, now))).total

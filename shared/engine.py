@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from shared.agents.narrator import NAME as NARRATOR
 from shared.bus.port import HostedBus
 from shared.bus.topology import Topology, topology
+from shared.callers.forget import KeyHolder
 from shared.callers.port import KeyRing
 from shared.clock import Clock, FeedClock, WallClock
+from shared.forget import Holder
 from shared.ledger.meter import Metering
 from shared.ledger.port import Ledger
 from shared.projections.port import ProjectionStore
@@ -35,6 +37,9 @@ class Engine:
         The desk time at which the desk opens: now when live, else where the recorded feed starts or was left.
     database : Database or None
         The file that it lives in; None where it lives in Azure.
+    holders : tuple of Holder
+        Every place that keeps something of an owner's, in the order in which it is forgotten: keys first, so that
+        nothing new comes, the log last.
     close : callable
         Lets go of what is held open.
     """
@@ -50,6 +55,7 @@ class Engine:
     ledger: Ledger
     metering: Metering
     database: Database | None
+    holders: tuple[Holder, ...]
     close: Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -61,6 +67,7 @@ def embedded(settings: Settings) -> Engine:
     from shared.projections import sqlite as projections_module
     from shared.settlement.sqlite import SqliteSettlement
     from shared.store import sqlite as store_module
+    from shared.store.sqlite_forget import SqliteHolder
 
     # Nothing is sent to the narrator where it has nobody to ask; in Azure that is the broker's to say.
     routes = topology() if settings.has_model else topology().without(NARRATOR)
@@ -74,6 +81,8 @@ def embedded(settings: Settings) -> Engine:
     clock = _clock(settings, opened_at)
     bus = bus_module.SqliteEventBus(database, routes, clock, charge=metering.sent)
 
+    keys = SqliteKeyRing(settings.keys_file)
+
     async def close() -> None:
         """Close the file, so that another host may have it."""
         database.close()
@@ -86,10 +95,11 @@ def embedded(settings: Settings) -> Engine:
         bus=bus,
         settlement=SqliteSettlement(database, store, bus),
         projections=projections_module.SqliteProjectionStore(database),
-        keys=SqliteKeyRing(settings.keys_file),
+        keys=keys,
         ledger=ledger_module.SqliteLedger(database),
         metering=metering,
         database=database,
+        holders=(KeyHolder(keys), SqliteHolder(database)),
         close=close,
     )
 
@@ -99,9 +109,11 @@ def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
     from shared.bus.service_bus import ServiceBusEventBus
     from shared.callers.cosmos import CosmosKeyRing
     from shared.ledger.cosmos import CosmosLedger
+    from shared.ledger.cosmos_forget import CosmosLedgerHolder
     from shared.projections.cosmos import CosmosProjectionStore
     from shared.settlement.stepwise import StepwiseSettlement
     from shared.store.cosmos import CosmosEventStore
+    from shared.store.cosmos_forget import CosmosHolder
 
     metering, routes = Metering(), topology()
     account = _account(settings, endpoint, metering)
@@ -114,6 +126,7 @@ def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
         administration_url=settings.servicebus_administration_url,
         charge=metering.sent,
     )
+    keys = CosmosKeyRing(account)
 
     async def close() -> None:
         """Close the connections, the bus before the store."""
@@ -128,12 +141,19 @@ def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
         bus=bus,
         settlement=StepwiseSettlement(store, bus),
         projections=CosmosProjectionStore(account),
-        keys=CosmosKeyRing(account),
+        keys=keys,
         ledger=CosmosLedger(account),
         metering=metering,
         database=None,
+        holders=(KeyHolder(keys), CosmosLedgerHolder(account), CosmosHolder(account)),
         close=close,
     )
+
+
+def engine(settings: Settings) -> Engine:
+    """Give the engine that the settings name: in Azure where they name a namespace and an account there."""
+    connection, endpoint = settings.servicebus_connection, settings.cosmos_endpoint
+    return azure(settings, connection, endpoint) if connection and endpoint else embedded(settings)
 
 
 @asynccontextmanager

@@ -132,6 +132,24 @@ class Database:
         except sqlite3.Error as error:
             raise TransientError(f"the store cannot be read: {error}") from error
 
+    async def scrub(self) -> None:
+        """Write the file anew, so that nothing that was deleted can be read in it or in its write-ahead log.
+
+        For a file that nobody works with meanwhile: it takes as long as the file is large, and as much room again.
+
+        Raises
+        ------
+        TransientError
+            The disk is full or failing, or somebody else reads the file; the file is as it was, or done.
+        """
+        try:
+            self._writer.execute("VACUUM")
+            (busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise TransientError(f"{self.path} cannot be written anew: {error}") from error
+        if busy:
+            raise TransientError(f"{self.path} is being read; do it again when nobody does")
+
     def set_up(self, sql: str, parameters: Sequence[object] = ()) -> None:
         """Run one statement at once, while nothing else is using the file yet."""
         self._writer.execute(sql, parameters)

@@ -4,8 +4,9 @@ Health, the door for new trades and the metrics all look here. What is dear to f
 """
 
 import asyncio
+import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -16,12 +17,16 @@ from shared.ingest import Status
 from shared.store.port import EventStore
 from shared.telemetry.port import Telemetry
 
+logger = logging.getLogger(__name__)
+
 Readiness = Literal["ready", "overloaded", "unavailable"]
 
 PROOF_SECONDS = 1.0
 LATE_SECONDS = 180.0
 """Wall seconds after which a sweep, which is due every minute, is late."""
 SWEEP = "sweep"
+COST_SECONDS = 600.0
+"""How often the last hour's spending is added up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Vitals:
         Wall seconds that a step waits.
     timers : mapping of str to Status
         How each timer's last ticks went.
+    spent : callable
+        Asked for the money that the desk spent in the last hour.
     """
 
     store: EventStore
@@ -73,6 +80,8 @@ class Vitals:
     patience_seconds: float
     timers: Mapping[str, Status]
     telemetry: Telemetry
+    spent: Callable[[], Awaitable[float]]
+    _spent_until: float = float("-inf")
     _waits: Mapping[str, float] = field(default_factory=dict)
     _waits_until: float = float("-inf")
     _told: Readiness = "ready"
@@ -110,10 +119,22 @@ class Vitals:
         """Look, and give the numbers to telemetry; a timer calls it."""
         if self.telemetry.enabled:
             await self.signs()
+            await self._tell_cost()
             for name, status in self.timers.items():
                 if status.succeeded_at is not None:
                     lateness = -wall_seconds_until(self.clock, status.succeeded_at)
                     self.telemetry.set("finagent.tick.lateness", lateness, {"finagent.timer": name})
+
+    async def _tell_cost(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._spent_until:
+            return
+        try:
+            self.telemetry.set("finagent.cost.hourly", await self.spent(), {})
+        except FinAgentError as error:
+            logger.warning("what the desk spends is not known now: %s", error)
+        else:
+            self._spent_until = now + COST_SECONDS
 
     def ticks(self) -> dict[str, Status]:
         """Give how each timer's last ticks went; one that has not come for a while says so."""

@@ -42,8 +42,9 @@ from shared.callers.port import KeyRing
 from shared.chain.port import ChainSource
 from shared.chain.synthetic import SyntheticChainSource
 from shared.clock import Clock
-from shared.costs import PriceTable
-from shared.engine import Engine, azure, embedded
+from shared.costs import PriceTable, last_hour
+from shared.engine import Engine
+from shared.engine import engine as open_engine
 from shared.errors import InvalidError
 from shared.events.envelope import Event
 from shared.events.market import Interval
@@ -153,8 +154,7 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     _check_authority(settings, platform)
     # Before anything is opened: these may refuse the settings.
     source, prices, telemetry = _source(settings), PriceTable.load(settings.prices), _telemetry(settings)
-    connection, endpoint = settings.servicebus_connection, settings.cosmos_endpoint
-    engine = azure(settings, connection, endpoint) if connection and endpoint else embedded(settings)
+    engine = open_engine(settings)
     server = completer(settings)
     model = language_model(server, settings, engine, prices)
     reads = _reads(settings, engine.store, engine.projections, engine.clock.pace, model)
@@ -165,7 +165,8 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     ingest = _ingest(settings, engine, reads, source, runtime, telemetry)
     swept = Status()
     timers = ChainMap({SWEEP: swept}, ingest.status)
-    vitals = Vitals(engine.store, engine.bus, engine.clock, _voters(), settings.deadline_seconds, timers, telemetry)
+    patience, spent = settings.deadline_seconds, partial(last_hour, engine.ledger, prices)
+    vitals = Vitals(engine.store, engine.bus, engine.clock, _voters(), patience, timers, telemetry, spent)
     return Desk(
         settings=settings,
         clock=engine.clock,

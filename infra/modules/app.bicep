@@ -26,6 +26,10 @@ param workspaceId string
 var name = 'func-finagent-${token}'
 var platformSettings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnection
+  // The exporter reports on itself to Microsoft, and into this desk's logs, unless it is told not to.
+  APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED: 'true'
+  APPLICATIONINSIGHTS_SDKSTATS_DISABLED: 'true'
+  APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   AZURE_CLIENT_ID: identityClientId
   AzureWebJobsDisableHomepage: 'true'

@@ -62,6 +62,7 @@ class SqliteKeyRing:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.touch(mode=0o600)
             with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as file, file:
+                file.execute("PRAGMA secure_delete = ON")
                 file.execute(_SCHEMA)
                 yield file
         except (OSError, sqlite3.Error) as error:

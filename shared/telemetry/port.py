@@ -25,6 +25,7 @@ Gauge = Literal[
     "finagent.backlog.age",  # wall seconds since the oldest of them could have been handled, by subscription
     "finagent.dead_letters",  # messages that were given up, by subscription
     "finagent.data.age",  # desk seconds since the newest close, by symbol
+    "finagent.cost.hourly",  # money that the desk spent in the last hour by its ledger, at list prices
     "finagent.tick.lateness",  # wall seconds since a timer's last tick that worked, by timer
 ]
 

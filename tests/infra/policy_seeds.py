@@ -192,4 +192,12 @@ POLICIES = (
     Seed(ALERT, "actions: { actionGroups: [operators.id] }", "actions: { actionGroups: [] }", "tells nobody"),
     Seed(ALERT, "startDate: budgetStart", "startDate: '2026-11-15'", "a budget starts on the first of a month"),
     Seed("alerts.json", '"name": "dead-letters"', '"name": "dead"', "there is no alert of dead-letters"),
+    Seed("alerts.json", '"name": "spend"', '"name": "spending"', "there is no alert of spend"),
+    Seed("alerts.json", '"name": "abstentions"', '"name": "silent"', "there is no alert of abstentions"),
+    Seed(
+        APP,
+        "  APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'\n",
+        "",
+        "the platform needs APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
+    ),
 )

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.costs import PRICES, PriceTable
+from shared.costs import PRICES, PriceTable, last_hour
 from shared.errors import InvalidError
-from shared.ledger.port import Entry, Grouping, Sum, Usage, summed, total
+from shared.ledger.in_memory import InMemoryLedger
+from shared.ledger.port import Batch, Entry, Grouping, Sum, Usage, summed, total
 from tests.contract.ledger import GROUPINGS, many
 
 TABLE = PriceTable.load(None)
@@ -137,3 +138,14 @@ def test_sums_when_grouped_in_any_way_and_order_are_the_same(seed: int, one: Gro
     assert total(summed(entries, one)) == total(summed(shuffled, other))
     whole = TABLE.price(total(summed(entries, one)))
     assert sum(TABLE.price([part]).total for part in summed(entries, other)) == pytest.approx(whole.total)
+
+
+async def test_last_hour_when_several_processes_worked_is_what_all_spent_since_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.costs.wall_seconds", lambda: 7_200.0)
+    ledger, entry = InMemoryLedger(), Entry(0, "api", "", "", "", "", "", Usage(billed_us=60_000_000))
+    for name, started in (("too old", 3_599), ("of one", 3_600), ("of another", 7_199), ("to come", 7_200)):
+        await ledger.add(Batch(name, (entry._replace(started=started * 1_000_000),)))
+    price = TABLE.functions.on_demand.gb_second * TABLE.functions.instance_mb / 1_024
+    assert await last_hour(ledger, TABLE) == pytest.approx(120 * price)

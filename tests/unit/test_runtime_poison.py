@@ -77,8 +77,14 @@ def _handling(desk: Desk, agent: str) -> Call:
 
 async def _idle(desk: Desk) -> None:
     async with asyncio.timeout(120):
-        while any((await desk.bus.backlog()).values()):  # noqa: ASYNC110 - a bus does not tell when it is empty
+        while await _waiting(desk):  # noqa: ASYNC110 - a bus does not tell when it is empty
             await asyncio.sleep(0.02)
+
+
+async def _waiting(desk: Desk) -> int:
+    """Give how many messages wait for who wants a trade request; nobody takes those of others."""
+    backlog = await desk.bus.backlog()
+    return sum(backlog[f"events/{agent.replace('_', '-')}"] for agent in VOTERS)
 
 
 async def _ask(desk: Desk, number: int, symbol: str = "AAPL") -> TradeRequested:

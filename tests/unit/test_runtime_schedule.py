@@ -32,7 +32,7 @@ HISTORY: tuple[Event, ...] = (
 
 _CONSENSUS = "events/consensus"
 DELIVERIES = len(TRADE.judges) + 1 + len(TRADE.judges) + 1 + 1
-"""The request to the judges and the consensus, their opinions and the deadline to it alone, its own to the projector."""
+"""The request to the judges and the consensus, their opinions and the deadline to it, its own to the projector."""
 
 type Failure = Callable[[], BaseException]
 

@@ -1,5 +1,6 @@
 """The vital signs: a desk whose votes would come too late says so, whatever else is well; and timers that stopped."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from shared.errors import TransientError
 from shared.ingest import Status
 from shared.telemetry.none import OFF
 from shared.telemetry.port import Telemetry
-from shared.vitals import LATE_SECONDS, PROOF_SECONDS, SWEEP, Vitals
+from shared.vitals import COST_SECONDS, LATE_SECONDS, PROOF_SECONDS, SWEEP, Vitals
 from tests.builders import CLOSE, a_deadline, a_trade_request
 from tests.standins.desk import MemoryDesk, an_agent_desk
 from tests.unit.telemetry_bench import Watched
@@ -34,7 +35,12 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> MemoryDesk:
 
 def vitals_of(desk: MemoryDesk, telemetry: Telemetry = OFF, **timers: Status) -> Vitals:
     """Give vital signs that are read anew each time."""
-    return Vitals(desk.store, desk.bus, desk.clock, VOTERS, PATIENCE_SECONDS, timers, telemetry)
+    return Vitals(desk.store, desk.bus, desk.clock, VOTERS, PATIENCE_SECONDS, timers, telemetry, lambda: some(0.0))
+
+
+async def some(money: float) -> float:
+    """Give what was spent."""
+    return money
 
 
 async def taken(desk: MemoryDesk, *subscriptions: str) -> None:
@@ -167,3 +173,29 @@ async def test_numbers_when_they_are_measured_are_those_of_the_desk(desk: Memory
     vitals._waits_until = 0.0
     await vitals.measure()
     assert telemetry.values("finagent.backlog.age")["events/consensus",] == 0
+
+
+async def test_cost_when_it_is_measured_is_added_up_every_ten_minutes(
+    desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telemetry, vitals = Watched(), vitals_of(desk)
+    vitals.telemetry = telemetry
+    for later, spent, told in ((0, 0.25, 0.25), (COST_SECONDS - 1, 0.5, 0.25), (COST_SECONDS, 0.75, 0.75)):
+        loop = type("Loop", (), {"time": lambda _, now=100.0 + later: now})()
+        monkeypatch.setattr("asyncio.get_running_loop", lambda loop=loop: loop)
+        vitals.spent = lambda spent=spent: some(spent)  # type: ignore[misc]
+        await vitals.measure()
+        assert telemetry.values("finagent.cost.hourly") == {(): told}
+
+
+async def test_cost_when_the_ledger_cannot_be_read_is_asked_for_again(desk: MemoryDesk) -> None:
+    async def failing() -> float:
+        raise TransientError("busy")
+
+    telemetry = Watched()
+    vitals = replace(vitals_of(desk, telemetry), spent=failing)
+    await vitals.measure()
+    assert telemetry.values("finagent.cost.hourly") == {}
+    vitals.spent = lambda: some(0.5)
+    await vitals.measure()
+    assert telemetry.values("finagent.cost.hourly") == {(): 0.5}

@@ -176,9 +176,9 @@ def _call(name: str, values: list[object]) -> object:
         return UNDEFINED
 
 
-def _contains(text: object, part: object, ignore_case: object = False) -> bool:
-    assert isinstance(text, str)
-    assert isinstance(part, str)
+def _contains(text: object, part: object, ignore_case: object = False) -> object:
+    if not isinstance(text, str) or not isinstance(part, str):
+        return UNDEFINED
     return part.lower() in text.lower() if ignore_case else part in text
 
 

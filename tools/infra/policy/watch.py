@@ -16,7 +16,7 @@ LOGGED = {
     "Microsoft.Storage/storageAccounts/blobServices",
     "Microsoft.Web/sites",
 }
-ALERTS = {"backlog", "dead-letters", "failures", "silence"}
+ALERTS = {"abstentions", "backlog", "dead-letters", "failures", "silence", "spend"}
 
 
 def diagnostics(expansion: Expansion) -> Iterator[Finding]:
