@@ -117,3 +117,5 @@ def _read(
         if (text := given.get(alias)) is not None:
             values[field.name], wrong = field.validate(text, loc=(place, alias))
             errors += wrong
+        elif field.field_info.is_required():
+            errors.append({"type": "missing", "loc": (place, alias), "msg": "Field required", "input": None})

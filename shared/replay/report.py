@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from math import isfinite
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from shared.events.envelope import Fact
 from shared.events.replay import TradeFill
-from shared.quant import performance
-from shared.quant.performance import Floats
 from shared.replay.backtest import Diary, Played
 from shared.replay.manifest import Manifest
+
+if TYPE_CHECKING:
+    from shared.quant.performance import Floats
 
 type Interval = tuple[float | None, float | None]
 
@@ -129,6 +129,10 @@ class Report(Fact):
 
 def report(played: Played, manifest: Manifest, warnings: Sequence[str] = ()) -> Report:
     """Work out the report of a backtest."""
+    import numpy as np  # late: who only names reports, as the API does, starts without it
+
+    from shared.quant import performance
+
     diary, asked = played.diary, played.backtest
     values = np.array(diary.values)
     returns = performance.returns_of(values)
@@ -180,7 +184,9 @@ def _lines(diary: Diary) -> dict[str, list[float]]:
     return {symbol: [line[moment] for moment in diary.moments] for symbol, line in sorted(known.items())}
 
 
-def _benchmark(diary: Diary, name: str, value: float) -> Floats:
+def _benchmark(diary: Diary, name: str, value: float) -> "Floats":
+    import numpy as np
+
     lines = _lines(diary)
     chosen = [lines[name]] if name in lines else list(lines.values())
     prices = np.array(chosen)
@@ -192,7 +198,9 @@ def _benchmark(diary: Diary, name: str, value: float) -> Floats:
     return found
 
 
-def _measures(returns: Floats) -> Measures:
+def _measures(returns: "Floats") -> Measures:
+    from shared.quant import performance
+
     measured = asdict(performance.measure(returns))
     return Measures.model_validate({name: value if isfinite(value) else None for name, value in measured.items()})
 
@@ -217,7 +225,7 @@ def _hit_rate(diary: Diary, played: Played) -> float | None:
     return sum(gains) / len(gains) if gains else None
 
 
-def _breaches(returns: Floats, diary: Diary) -> Breaches:
+def _breaches(returns: "Floats", diary: Diary) -> Breaches:
     pairs = [(change, expected) for change, expected in zip(returns, diary.losses_expected, strict=False) if expected]
     observed = sum(change < -expected for change, expected in pairs)
     return Breaches(days=len(pairs), observed=int(observed), expected=len(pairs) / ONE_IN)

@@ -63,7 +63,10 @@ def test_view_when_an_agent_has_one_is_the_event_as_of_then(api: httpx.Client) -
 
 
 def test_topology_when_it_is_read_is_the_file(api: httpx.Client) -> None:
-    assert api.get("/api/topology").json() == json.loads((ROOT / "infra" / "topology.json").read_text("utf-8"))
+    file = json.loads((ROOT / "infra" / "topology.json").read_text("utf-8"))
+    for topic in file["topics"]:  # the narrator listens where there is a language model
+        topic["subscriptions"] = [each for each in topic["subscriptions"] if each["name"] != "narrator"]
+    assert api.get("/api/topology").json() == file
 
 
 def test_schemas_when_they_are_read_are_one_per_type(api: httpx.Client) -> None:
