@@ -4,13 +4,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import Field, model_validator
 
 from shared.events.envelope import Event, Fact, NonNegative, Price, Quantity, Symbol, Token, UtcTime
 from shared.events.market import Interval
 
 NEW_YORK = ZoneInfo("America/New_York")
-Part = Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)]
+Part = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 class Backtest(Fact):
@@ -42,16 +42,16 @@ class Backtest(Fact):
     last_day: date
     symbols: tuple[Symbol, ...] = Field(default=("AAPL", "GOOG", "IBM", "MSFT"), min_length=1, max_length=50)
     interval: Interval = "1Day"
-    lookback_days: int = Field(strict=True, default=400, ge=0, le=5_000)
-    cash: float = Field(strict=True, default=100_000.0, gt=0, le=1e12, allow_inf_nan=False)
+    lookback_days: int = Field(default=400, ge=0, le=5_000)
+    cash: float = Field(default=100_000.0, gt=0, le=1e12, allow_inf_nan=False)
     rebalance: Literal["daily", "weekly", "monthly"] = "weekly"
     fill_price: Literal["open", "close"] = "open"
-    slippage: float = Field(strict=True, default=0.0005, ge=0, lt=0.5, allow_inf_nan=False)
-    fee: float = Field(strict=True, default=0.0005, ge=0, lt=0.5, allow_inf_nan=False)
-    fee_per_share: float = Field(strict=True, default=0.0, ge=0, le=1_000, allow_inf_nan=False)
+    slippage: float = Field(default=0.0005, ge=0, lt=0.5, allow_inf_nan=False)
+    fee: float = Field(default=0.0005, ge=0, lt=0.5, allow_inf_nan=False)
+    fee_per_share: float = Field(default=0.0, ge=0, le=1_000, allow_inf_nan=False)
     most_of_volume: Part = 0.1
     benchmark: Symbol | Literal["buy_and_hold", "equal_weight"] = "buy_and_hold"
-    news: StrictBool = False
+    news: bool = False
     max_weight: Part = 0.4
     max_var_95: Part = 0.05
     max_gross: Part = 1.0
