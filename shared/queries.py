@@ -14,6 +14,7 @@ from shared.agents.portfolio_optimizer import NAME as OPTIMIZER
 from shared.agents.registry import STATES, STEPS, TRADE, handlers
 from shared.agents.step import CONSENSUS, Round, Rounds, StepDeps
 from shared.bus.topology import Topology
+from shared.callers.asked import asked
 from shared.callers.caller import Caller
 from shared.clock import Clock
 from shared.errors import MissingError
@@ -90,10 +91,7 @@ class Queries:
         MissingError
             There is no such trade that the caller may read.
         """
-        body = await self.store.get(trade_id, f"trade-{trade_id}")
-        request = None if body is None else decode(body)
-        if not isinstance(request, TradeRequested) or not caller.reads(request):
-            raise MissingError(f"there is no trade {trade_id}")
+        request = await asked(self.store, caller, TradeRequested, "trade", trade_id, f"trade-{trade_id}")
         page = await self.store.page(Filter(stream=request.stream, audiences=caller.audiences), "", _WHOLE_STREAM)
         happened = [decode(body) for body in page.events]
         consensus = next((event for event in happened if isinstance(event, ConsensusReached)), None)
@@ -121,10 +119,9 @@ class Queries:
         MissingError
             There is no such request that the caller may read.
         """
-        body = await self.store.get(request_id)
-        request = None if body is None else decode(body)
-        if not isinstance(request, OptionsRequested) or not caller.reads(request):
-            raise MissingError(f"there is no request for options {request_id}")
+        request = await asked(
+            self.store, caller, OptionsRequested, "request for options", request_id, f"options-{request_id}"
+        )
         wanted = Filter(stream=request.stream, types=(OptionsSuggested.name(), ExplanationWritten.name()))
         happened = [decode(body) for body in (await self.store.page(wanted, "", 2)).events]
         answer = next((event for event in happened if isinstance(event, OptionsSuggested)), None)
@@ -145,17 +142,15 @@ class Queries:
         MissingError
             There is no such question that the caller may read.
         """
-        body = await self.store.get(question_id, f"question-{question_id}")
-        asked = None if body is None else decode(body)
-        if not isinstance(asked, QuestionAsked) or not caller.reads(asked):
-            raise MissingError(f"there is no question {question_id}")
-        page = await self.store.page(Filter(stream=asked.stream, types=(ResearchCompleted.name(),)), "", 1)
+        stream = f"question-{question_id}"
+        question = await asked(self.store, caller, QuestionAsked, "question", question_id, stream)
+        page = await self.store.page(Filter(stream=stream, types=(ResearchCompleted.name(),)), "", 1)
         answer = json.loads(page.events[0]) if page.events else None
         return {
             "id": question_id,
             "state": "answered" if answer else "open",
-            "asked_at": asked.time,
-            "question": asked.data.model_dump(mode="json"),
+            "asked_at": question.time,
+            "question": question.data.model_dump(mode="json"),
             "research": answer and {**answer["data"], "event": answer["id"]},
         }
 

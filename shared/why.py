@@ -12,8 +12,8 @@ from typing import Literal
 from pydantic import BaseModel
 
 from shared.agents.sentence import quoted, sentence
+from shared.callers.asked import asked
 from shared.callers.caller import Caller
-from shared.errors import MissingError
 from shared.events.catalogue import decode
 from shared.events.envelope import Event, Token, UtcTime
 from shared.events.forecast import ForecastPublished
@@ -128,10 +128,7 @@ async def why(store: EventStore, caller: Caller, trade_id: str) -> Why:
     MissingError
         There is no such trade that the caller may read.
     """
-    body = await store.get(trade_id, f"trade-{trade_id}")
-    request = None if body is None else decode(body)
-    if not isinstance(request, TradeRequested) or not caller.reads(request):
-        raise MissingError(f"there is no trade {trade_id}")
+    request = await asked(store, caller, TradeRequested, "trade", trade_id, f"trade-{trade_id}")
     page = await store.page(Filter(stream=request.stream, audiences=caller.audiences), "", MOST_STORY)
     story = {event.id: event for event in (request, *map(decode, page.events))}
     known = await _follow(store, caller, story)

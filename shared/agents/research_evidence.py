@@ -205,6 +205,7 @@ async def _news(sources: Sources, scope: _Scope, symbol: str) -> list[Piece]:
 
 def _happened(topic: Topic, kind: type[Event]) -> _Source:
     async def gather(sources: Sources, scope: _Scope, symbol: str) -> list[Piece]:
+        """Give what happened to the symbol within the scope, a piece each."""
         found = await sources.happenings.read(kind, symbol, scope.until, after=scope.since)
         return [_piece(topic, symbol, event, sentence(event)) for event in found]
 

@@ -175,6 +175,7 @@ class AlpacaMarketSource:
         closes = {day: close for year in years for day, close in self._closes(clients, year).items()}
 
         def closing(opened: datetime) -> datetime:
+            """Give the close of the session that opened then; KeyError where the calendar has none."""
             day = _day(opened)
             if day not in closes:
                 # A session that the calendar did not have when it was read: it is read again at the next call.

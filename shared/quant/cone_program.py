@@ -28,6 +28,7 @@ class _Columns:
 
     @property
     def nnz(self) -> int:
+        """How many entries are stored; clarabel asks for it by this name."""
         return len(self.data)
 
 

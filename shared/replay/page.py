@@ -124,6 +124,7 @@ def _percent(value: float) -> str:
 
 def _table(head: list[str], rows: Iterable[tuple[str, ...]]) -> str:
     def row(cells: Iterable[str], tag: str) -> str:
+        """Give a row of the table."""
         return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     return "\n".join(["<table>", row(head, "th"), *(row(cells, "td") for cells in rows), "</table>"])

@@ -61,11 +61,13 @@ class Replays:
         run, is_over = event.id, False
 
         def watch(_moment: datetime, share: float) -> None:
+            """Note how far it came, and stop it where nobody waits for it any more."""
             if self.is_stopped or is_over:
                 raise StoppedError("the host stops")
             self.reached[run] = share
 
         async def perform() -> Report:
+            """Play it in a loop of the thread's own."""
             return await self._perform(event.data, run, watch)
 
         try:
