@@ -15,7 +15,7 @@ STORY = Counter(
     {("trade.requested", "api"): 1, ("trade.deadline.reached", "consensus"): 1, ("consensus.reached", "consensus"): 1}
     | {("opinion.formed", judge): 1 for judge in TRADE.judges}
 )
-"""What a trade's stream holds in the end, by type and source."""
+"""What a trade's stream holds in the end, by type and source; its grades come where the desk ran for days."""
 
 type Reading = tuple[str, str]
 
@@ -29,11 +29,15 @@ def audit(file: Path, trades: set[str]) -> None:
         All that were accepted; their deadlines have come.
     """
     assert read_log(file, "PRAGMA integrity_check") == [("ok",)]
-    assert stories(file) == {f"trade-{trade}": STORY for trade in trades}
+    found = stories(file)
+    assert found.keys() == {f"trade-{trade}" for trade in trades}
+    odd = {stream: (dict(story - STORY), dict(STORY - story)) for stream, story in found.items() if story != STORY}
+    assert odd == {}, f"what {len(odd)} streams hold too much and too little: {odd}"
     _check_causes(file)
     _check_readings(file)
     _check_outputs(file)
     _check_votes(file)
+    _check_grades(file)
     assert read_log(file, "SELECT json_extract(body, '$.data') FROM events WHERE type = 'step.failed'") == []
     assert read_log(file, "SELECT * FROM deliveries WHERE dead_reason IS NOT NULL") == []
 
@@ -42,7 +46,9 @@ def stories(file: Path) -> dict[str, Counter[tuple[str, str]]]:
     """Give what happened in each trade's stream."""
     found: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     for stream, kind, source in read_log(
-        file, "SELECT stream, type, json_extract(body, '$.source') FROM events WHERE stream LIKE 'trade-%'"
+        file,
+        "SELECT stream, type, json_extract(body, '$.source') FROM events"
+        " WHERE stream LIKE 'trade-%' AND type != 'opinion.graded'",
     ):
         found[stream][kind, source] += 1
     return dict(found)
@@ -104,6 +110,18 @@ def _check_votes(file: Path) -> None:
         voters = [opinions[vote["opinion"]] for vote in consensus["votes"]]
         assert voters == [vote["agent"] for vote in consensus["votes"]]
         assert sorted([*voters, *consensus["missing"]]) == sorted(TRADE.judges)
+
+
+def _check_grades(file: Path) -> None:
+    """Each opinion is graded once at each horizon at most, and next to itself."""
+    grades = read_log(
+        file,
+        "SELECT g.stream = o.stream, count(*) FROM events g LEFT JOIN events o"
+        " ON o.id = json_extract(g.body, '$.data.opinion') AND o.type = 'opinion.formed'"
+        " WHERE g.type = 'opinion.graded'"
+        " GROUP BY json_extract(g.body, '$.data.opinion'), json_extract(g.body, '$.data.horizon_days')",
+    )
+    assert set(grades) <= {(1, 1)}
 
 
 _VOTE = "opinion.formed"
