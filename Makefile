@@ -1,5 +1,6 @@
 # Two commands matter: `make run` and `make test`. Each makes what it needs; nothing is installed outside the .venv folders.
-.PHONY: run demo check check-infra infra-types package test audit soak bench cosmos-conformance format clean help
+# `make web` builds the dashboard, which takes Node 20 or later; without Node the API runs all the same.
+.PHONY: run demo screenshots web web-test web-if-node check check-web check-infra infra-types package test audit soak bench cosmos-conformance format clean help
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -7,20 +8,40 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
 BENCH_READY := $(BENCH)/.ready
+MODULES := web/node_modules/.ready
+API_DOCUMENT := web/generated/openapi.json
+API_TYPES := web/generated/schema.ts
+SITE := functions/api/site/index.html
+WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/generated -prune -o -type f -print)
 TYPES := .venv-types
 TYPES_READY := $(TYPES)/.ready
 
-run: $(READY) ## start the desk on 127.0.0.1:7071
+run: $(READY) web-if-node ## start the desk on 127.0.0.1:7071
 	@exec $(BIN)/finagent run $(ARGS)
+
+web: $(SITE) ## build the dashboard and the components
+
+web-test: $(MODULES) $(API_TYPES) ## tests of the client library, in Node
+	@cd web && npx vitest run $(ARGS)
+
+web-if-node:
+	@if command -v node >/dev/null; then $(MAKE) --no-print-directory web; \
+	else echo "No dashboard: it is built with Node 20 or later. The API runs without it."; fi
+
+screenshots: $(READY) web ## take the pictures in docs/images anew, with Debian's Chromium
+	@$(BIN)/python -m tests.browser.screenshots
 
 demo: $(READY) ## do the main job once, from an empty desk to a consensus
 	@$(BIN)/finagent demo $(ARGS)
 
-check: check-infra ## lint, format, types, imports, deployment
+check: check-infra check-web ## lint, format, types, imports, deployment, dashboard
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-web: $(MODULES) $(API_TYPES) ## the dashboard alone: types against the API as it is, lint, format
+	@cd web && npm run --silent check
 
 check-infra: $(READY) ## the deployment alone: types and policies of its Bicep
 	@$(BIN)/python -m tools.infra
@@ -29,11 +50,16 @@ check-infra: $(READY) ## the deployment alone: types and policies of its Bicep
 infra-types: $(TYPES_READY)
 	@$(TYPES)/bin/python -m tools.infra.microsoft
 
-package: $(READY) ## what a deployment uploads, in .package
+package: $(READY) web-if-node ## what a deployment uploads, in .package
 	@$(BIN)/python -m tools.package
 
-test: $(READY) ## every test; ARGS="-n0 tests/unit" for some, one at a time
+test: $(READY) web web-test ## every test; ARGS="-n0 tests/unit" for some, one at a time
+ifdef ARGS
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
+else
+	$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/browser
+	$(BIN)/python -m pytest tests/browser # one desk and one browser for all of them
+endif
 
 # By itself it would say that nothing was found where nothing could be asked: hence --strict.
 audit: $(READY) ## known vulnerabilities in what is shipped; asks PyPI
@@ -58,7 +84,7 @@ format: $(READY) ## put the code into its format
 	$(BIN)/ruff format .
 
 clean: ## remove what was built; the desk's data stays
-	rm -rf $(VENV) $(BENCH) $(TYPES) .venv-audit .bench .package .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(BENCH) $(TYPES) .venv-audit .bench .package functions/api/site web/generated web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -77,6 +103,22 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml .python-version
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(READY)
+
+# npm's scripts are not run: nothing that is installed needs them.
+$(MODULES): web/package.json web/package-lock.json
+	@cd web && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# What the API and its events are called and hold; written anew only where it differs.
+$(API_DOCUMENT): $(READY) $(shell find functions/api shared -name '*.py')
+	@$(BIN)/python -m tools.write_api_types
+	@touch $@
+
+$(API_TYPES): $(MODULES) $(API_DOCUMENT)
+	@cd web && npm run --silent types >/dev/null
+
+$(SITE): $(MODULES) $(API_TYPES) $(WEB_SOURCES)
+	@cd web && npx vite build --logLevel warn
 
 $(BENCH_READY): $(READY) tests/bench/requirements.txt
 	$(BIN)/python -m venv --clear $(BENCH)

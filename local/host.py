@@ -10,7 +10,7 @@ from pathlib import Path
 from local import app_settings, host_json, web
 from local.invocation import InvocationThreads
 from local.pump import Pump
-from local.registration import Registered, registrations
+from local.registration import Registered, listeners, registrations
 from local.timer import Timer
 from local.timer_log import TimerLog
 from shared.errors import FinAgentError
@@ -42,8 +42,9 @@ class Host:
         from function_app import app  # indexing is the host's work, after its settings are in place
 
         self.functions = registrations(app, settings)
-        lock_seconds = self.desk.queries.topology.lock_seconds
-        self._pumps = [Pump(each, self.desk.bus, self.options, lock_seconds) for each in self._listeners()]
+        routes, bus = self.desk.queries.topology, self.desk.bus
+        heard = listeners(self.functions, routes)
+        self._pumps = [Pump(each, bus, self.options, routes.lock_seconds) for each in heard]
         # A desk that lives in Azure has what is this host's own in a file here.
         self._file = self.desk.database or Database(self.desk.settings.data / "host.sqlite", ())
         log, timeout = TimerLog(self._file), self.options.function_timeout_seconds
@@ -102,15 +103,6 @@ class Host:
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
                 raise outcome
-
-    def _listeners(self) -> list[Registered]:
-        """Give the functions that messages trigger, without those that this desk sends nothing."""
-        routes = self.desk.queries.topology
-        return [
-            function
-            for function in self._of("serviceBusTrigger")
-            if routes.has(function.trigger["topicName"], function.trigger["subscriptionName"])
-        ]
 
     def _of(self, kind: str) -> list[Registered]:
         return [function for function in self.functions if function.trigger["type"] == kind]

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import azure.functions as func
 
 from local.app_settings import resolve
+from shared.bus.topology import Topology
 from shared.errors import InvalidError
 
 
@@ -70,6 +71,16 @@ def registrations(app: func.FunctionApp, settings: dict[str, str]) -> list[Regis
         A setting is missing, or a trigger is of a kind that this host does not run.
     """
     return [_registered(function, settings) for function in app.get_functions()]
+
+
+def listeners(functions: Iterable[Registered], routes: Topology) -> list[Registered]:
+    """Give the functions that messages trigger, without those that the desk sends nothing."""
+    return [
+        function
+        for function in functions
+        if function.trigger["type"] == "serviceBusTrigger"
+        and routes.has(function.trigger["topicName"], function.trigger["subscriptionName"])
+    ]
 
 
 def _registered(function: Any, settings: dict[str, str]) -> Registered:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from local import replay_debug_command, replay_diff_command, replay_fork_command, replay_recover_command
 from local.console import Json, complaints, print_json
 from shared.errors import InvalidError
 from shared.events.catalogue import describe
@@ -21,9 +22,10 @@ from shared.replay.report import Report
 app = typer.Typer(no_args_is_help=True, help="Play the past through the desk's agents.")
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `backtest` a command of its own while it is the only one."""
+app.command(name="recover")(replay_recover_command.recover)
+app.command(name="debug")(replay_debug_command.debug)
+app.command(name="fork")(replay_fork_command.fork)
+app.command(name="diff")(replay_diff_command.diff)
 
 
 @app.command()

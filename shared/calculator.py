@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from shared.bus.topology import topology
 from shared.costs import HOURS_OF_MONTH, Cost, PriceTable
 from shared.errors import InvalidError
 from shared.ledger.port import Sum, Usage
@@ -225,10 +226,12 @@ def limits(plan: Plan, kinds: Kinds) -> list[tuple[str, str]]:
     spread = max(1.0, float(min(plan.tick_seconds, 60)))
     units = shards * event.request_units / spread + trades_a_second * kinds.trade.request_units
     operations = shards * event.operations / spread + trades_a_second * kinds.trade.operations
+    # A message costs a credit when sent, one when received, and one for each subscription whose filter looks at it.
+    costs = operations * (1 + max(len(topic.subscriptions) for topic in topology().topics))
     yearly_gb = event.stored_kb * BARS_A_DAY[plan.interval] * TRADING_DAYS * 12 / 1024**2
     return [
-        ("Service Bus Standard, 1,000 operations a second in a namespace", f"{operations:,.1f} where bars come"),
-        ("Cosmos DB serverless, 5,000 RU a second in a physical partition", f"{units:,.0f} where bars come"),
+        ("Service Bus Standard, 1,000 credits a second in a namespace", f"at most {costs:,.0f} where bars come"),
+        ("Cosmos DB serverless, 5,000 RU a second in a container", f"{units:,.0f} where bars come"),
         ("Cosmos DB, 20 GB in a logical partition: a market stream", f"after {20 / yearly_gb:,.0f} years"),
         ("Flex Consumption, instances for open polls (profile: 40 or 100)", f"{_instances(plan)}"),
     ]

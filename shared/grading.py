@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.agents import market_analyst
 from shared.agents.own_state import OwnState
-from shared.agents.registry import STEPS
+from shared.agents.registry import STEPS, is_graded
 from shared.clock import Clock
 from shared.errors import ConflictError
 from shared.events.catalogue import decode
@@ -108,7 +108,7 @@ class Grading:
     async def _grade(self, opinion: OpinionFormed, tick: _Tick) -> None:
         vote = opinion.data
         step = next((step for step in STEPS if step.name == vote.step), None)
-        if vote.abstained is not None or step is None or vote.agent not in step.graded:
+        if vote.abstained is not None or step is None or not is_graded(vote.agent, step):
             return
         if vote.trigger not in tick.trades:
             tick.trades[vote.trigger] = await self._trade(vote.trigger)

@@ -11,7 +11,7 @@ from typing import Any
 from shared.agents.oracle import NAME as ORACLE
 from shared.agents.own_state import OwnState
 from shared.agents.portfolio_optimizer import NAME as OPTIMIZER
-from shared.agents.registry import STATES, STEPS, TRADE, handlers
+from shared.agents.registry import CANDIDATES, STATES, STEPS, TRADE, handlers, judges
 from shared.agents.step import CONSENSUS, Round, Rounds, StepDeps
 from shared.bus.topology import Topology
 from shared.callers.asked import asked
@@ -215,10 +215,11 @@ class Queries:
             {
                 "name": name,
                 "reacts_to": sorted(kind.name() for kind in handlers(name)),
-                "votes_in": [step.name for step in STEPS if name in step.judges],
+                "votes_in": [step.name for step in STEPS if name in judges(step)],
                 "views_on": await self._subjects(caller, name),
+                **({"candidate_for": CANDIDATES[name].of} if name in CANDIDATES else {}),
             }
-            for name in STATES
+            for name in (*STATES, *CANDIDATES)
         ]
 
     async def agent(self, caller: Caller, name: str, as_of: datetime) -> Profile:

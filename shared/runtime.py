@@ -106,12 +106,15 @@ class Role:
         What it does on which event.
     deps : object
         The ports that its handlers are given.
+    candidate_for : str
+        The agent whose messages it handles too, without being able to hold them up; empty for an agent.
     """
 
     name: str
     state: type[BaseModel]
     handlers: Mapping[type[Event], Handler]
     deps: object
+    candidate_for: str = ""
 
 
 class Runtime:
@@ -136,6 +139,9 @@ class Runtime:
         self._book = book or Book(InMemoryLedger(), Metering())
         self._telemetry = telemetry
         self._own = {name: OwnState[BaseModel](store, name, role.state) for name, role in roles.items()}
+        self._candidates: dict[str, list[Role]] = {}
+        for role in filter(lambda role: role.candidate_for, roles.values()):
+            self._candidates.setdefault(role.candidate_for, []).append(role)
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def handle(self, received: Received, agent: str) -> None:
@@ -200,6 +206,22 @@ class Runtime:
             # What is meant for another is paid for all the same.
             if received.concerns in ("", agent):
                 await self._handle(received, agent, work)
+            for candidate in self._candidates.get(agent, ()):
+                if received.concerns in ("", agent, candidate.name):
+                    await self._try_out(received, candidate)
+
+    async def _try_out(self, received: Received, candidate: Role) -> None:
+        """Let a candidate handle what its agent has handled; whatever it raises is its own failure."""
+
+        async def work(event: Event) -> None:
+            if type(event) in candidate.handlers:
+                await self._decide(event, candidate)
+
+        try:
+            await self._handle(received, candidate.name, work)
+        except Exception as error:
+            logger.exception("the candidate %s failed", candidate.name)
+            await self.fail(received, candidate.name, f"{type(error).__name__}: {error}")
 
     async def _handle(self, received: Received, agent: str, work: Callable[[Event], Awaitable[None]]) -> None:
         event = None

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from shared.errors import InvalidError
-from shared.events.envelope import Symbol
+from shared.events.envelope import Symbol, Token
 from shared.events.market import Interval
 
 _URL = r"^https?://\S+$"
@@ -93,6 +93,11 @@ class Settings(BaseModel):
         le=1,
         alias="FINAGENT_MAX_DRAWDOWN",
         description="Risk limit: fall of what is held from its highest in 250 bars, beyond which nothing is bought.",
+    )
+    promoted: Annotated[tuple[Token, ...], BeforeValidator(_split)] = Field(
+        (),
+        alias="FINAGENT_PROMOTED",
+        description="Candidates that vote in the place of the agents that they are versions of, separated by commas.",
     )
     auth: Literal["none", "key", "entra"] = Field(
         "none",

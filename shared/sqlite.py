@@ -26,6 +26,11 @@ BUSY_SECONDS = 5.0
 BUSY_PAUSE_SECONDS = 0.02
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+
+class InUseError(InvalidError):
+    """Another process has the file open."""
+
+
 type Work[T] = Callable[[sqlite3.Connection], T]
 
 
@@ -292,7 +297,7 @@ def _lock(path: Path) -> IO[str]:
         file.seek(0)
         owner = file.read().strip() or "unknown"
         file.close()
-        raise InvalidError(f"{path.parent} is in use by another FinAgent host (process {owner})") from error
+        raise InUseError(f"{path.parent} is in use by another FinAgent host (process {owner})") from error
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()

@@ -181,15 +181,16 @@ class Sweep:
             cursor = page.cursor
             if not page.events:
                 break
-            for event in _readable(page.events):
+            for event in readable(page.events):
                 await asyncio.sleep(0)  # where nothing has to be waited for, others would
                 watch.see(event)
-                found += await self._expected(event, now)
+                found += await self.expected(event, now)
                 if isinstance(event, StepFailed) and event.causationid:
                     failed.add((event.causationid, event.data.agent))
         return cursor, found, failed
 
-    async def _expected(self, event: Event, now: datetime) -> list[Pending]:
+    async def expected(self, event: Event, now: datetime) -> list[Pending]:
+        """Give what agents have still to do on an event: who has no receipt for it, and whose round is open."""
         wanting = {agent_of(each) for each in self.topology.wanting(event.topic, event.type)} & self.agents
         later = after(self.clock, now, PATIENCE_SECONDS)
         expected = [
@@ -214,13 +215,13 @@ class Sweep:
         waiting, sent, backlog = list[Pending](), 0, await self._backlog()
         for each in pending:
             await asyncio.sleep(0)
-            message = await self._missing(each) if each.due <= now else None
+            message = await self.missing(each) if each.due <= now else None
             if each.due > now:
                 waiting.append(each)
             elif message is not None and self._may_be_waiting(each, message, backlog, now):
                 waiting.append(each.model_copy(update={"due": after(self.clock, now, PATIENCE_SECONDS)}))
             elif message is not None and each.tries < TRIES:
-                await self._send(each, message)
+                await self.send(each, message)
                 waiting.append(self._tried(each, now))
                 sent += 1
             elif message is not None:
@@ -243,7 +244,8 @@ class Sweep:
         )
         return busy and now < after(self.clock, pending.since, LONGEST_BACKLOG_SECONDS)
 
-    async def _send(self, pending: Pending, message: Message) -> None:
+    async def send(self, pending: Pending, message: Message) -> None:
+        """Publish a message again; one that the bus will never take is logged."""
         logger.warning("sent again: %s", message.message_id, extra={"event": pending.event, "agent": pending.agent})
         try:
             await self.bus.publish([message])
@@ -254,7 +256,7 @@ class Sweep:
         due = after(self.clock, now, PATIENCE_SECONDS * 2**pending.tries)
         return pending.model_copy(update={"due": due, "tries": pending.tries + 1})
 
-    async def _missing(self, pending: Pending) -> Message | None:
+    async def missing(self, pending: Pending) -> Message | None:
         """Give the message that brings the agent what it has not handled; None when it has."""
         body = await self.store.get(pending.event, pending.stream)
         if body is None:
@@ -275,7 +277,8 @@ class Sweep:
         return replace(message_for(deadline), message_id=f"{deadline.id}~{tries}:{CONSENSUS}:0")
 
 
-def _readable(bodies: Sequence[bytes]) -> Iterator[Event]:
+def readable(bodies: Sequence[bytes]) -> Iterator[Event]:
+    """Give the events of a page, without those of another version of the program."""
     for body in bodies:
         try:
             yield decode(body)

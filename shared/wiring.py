@@ -26,7 +26,7 @@ from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
 from shared.agents.portfolio_optimizer import OptimizerDeps
 from shared.agents.rebalance_plan import Limits
-from shared.agents.registry import STATES, STEPS, handlers
+from shared.agents.registry import STATES, STEPS, promoted
 from shared.agents.research_agent import ResearchDeps
 from shared.agents.research_evidence import Sources
 from shared.agents.risk_manager import RiskDeps
@@ -72,6 +72,7 @@ from shared.replay.service import NAME as REPLAY
 from shared.replay.service import Replays
 from shared.replay.shelf import Shelf
 from shared.replay.world import Collected, World
+from shared.role import roles
 from shared.runtime import Role, Runtime
 from shared.settings import Settings
 from shared.settlement.observed import ObservedSettlement
@@ -152,6 +153,7 @@ class _Reads:
 def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     """Put together a desk: in Azure where the settings name a namespace and an account there, else on one file."""
     _check_authority(settings, platform)
+    _check_promoted(settings)
     # Before anything is opened: these may refuse the settings.
     source, prices, telemetry = _source(settings), PriceTable.load(settings.prices), _telemetry(settings)
     engine = open_engine(settings)
@@ -229,7 +231,7 @@ def _cast(settings: Settings, reads: _Reads, own: Callable[[str, type[Any]], Own
         narrator.NAME: NarratorDeps(reads.model, reads.store),
         CONSENSUS: reads.step_deps,
     }
-    return {name: Role(name, state, handlers(name), deps[name]) for name, state in STATES.items()}
+    return roles(deps, settings.promoted)
 
 
 def replayed(settings: Settings, world: World) -> dict[str, Role]:
@@ -359,6 +361,13 @@ def _check_authority(settings: Settings, platform: Platform) -> None:
         raise InvalidError("FINAGENT_AUTH: none is for one machine; in Azure anybody could call: choose key or entra")
     if settings.auth == "entra" and not platform.signs_in:
         raise InvalidError("FINAGENT_AUTH: entra needs App Service authentication, which is not on here")
+
+
+def _check_promoted(settings: Settings) -> None:
+    try:
+        promoted(settings.promoted)
+    except InvalidError as error:
+        raise InvalidError(f"FINAGENT_PROMOTED: {error}") from error
 
 
 def _authority(settings: Settings, ring: KeyRing) -> Authority | None:

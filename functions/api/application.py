@@ -4,7 +4,6 @@ from functools import cache
 
 import azure.functions as func
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
 
 from functions.api import (
     agents,
@@ -23,8 +22,10 @@ from functions.api import (
     problem,
     questions,
     rebalances,
+    recoveries,
     replays,
     trades,
+    web,
     why,
 )
 from functions.api.gate import HEADERS, Gate
@@ -87,6 +88,7 @@ def application() -> FastAPI:
         forecasts,
         replays,
         dead_letters,
+        recoveries,
         costs,
         latency,
         why,
@@ -95,10 +97,6 @@ def application() -> FastAPI:
     ):
         app.router.routes.extend(module.router.routes)  # including would match each request twice
     app.include_router(documentation.router)
+    app.include_router(web.router)
     app.openapi = document.completing(app.openapi)  # type: ignore[method-assign]
-
-    @app.get("/", include_in_schema=False)
-    async def home() -> RedirectResponse:
-        return RedirectResponse("/api/docs")
-
     return app

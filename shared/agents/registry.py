@@ -3,7 +3,7 @@
 A new handler is a line here; a new step is a declaration here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,8 +19,9 @@ from shared.agents import (
     risk_manager,
     sentiment_tracker,
 )
+from shared.agents.candidate import Candidate, unheard
 from shared.agents.decision import Decision, Handler, Stateless
-from shared.agents.step import CONSENSUS, Rounds, Step, StepDeps
+from shared.agents.step import CONSENSUS, Judge, Rounds, Step, StepDeps
 from shared.errors import InvalidError
 from shared.events.envelope import Event
 from shared.events.forecast import ForecastPublished
@@ -85,14 +86,51 @@ REACTIONS: Mapping[type[Event], Mapping[str, Handler]] = {
     ConsensusReached: {narrator.NAME: narrator.on_consensus_reached},
 }
 
+CANDIDATES: Mapping[str, Candidate] = {}
+"""Other versions of agents, tried out beside them, by name."""
+
 
 def handlers(agent: str, steps: tuple[Step, ...] = STEPS) -> dict[type[Event], Handler]:
-    """Give what an agent does on which event, its votes in steps included."""
+    """Give what an agent or a candidate does on which event, its votes in steps included."""
     if agent == CONSENSUS:
         return _consensus_handlers(steps)
-    own = {kind: reactions[agent] for kind, reactions in REACTIONS.items() if agent in reactions}
-    votes: dict[type[Event], Handler] = {step.trigger: step.voter(agent) for step in steps if agent in step.judges}
+    own = _reactions(agent)
+    votes = {step.trigger: step.voter(agent, judges(step)[agent]) for step in steps if agent in judges(step)}
     return own | votes
+
+
+def _reactions(agent: str) -> dict[type[Event], Handler]:
+    if agent in CANDIDATES:
+        return {kind: unheard(handler) for kind, handler in CANDIDATES[agent].reactions.items()}
+    return {kind: reactions[agent] for kind, reactions in REACTIONS.items() if agent in reactions}
+
+
+def promoted(names: Collection[str], steps: tuple[Step, ...] = STEPS) -> tuple[Step, ...]:
+    """Give the steps as the consensus counts them, with candidates in the place of those whose versions they are.
+
+    Raises
+    ------
+    InvalidError
+        A name is of no candidate, or two are versions of one agent.
+    """
+    if unknown := sorted(set(names) - CANDIDATES.keys()):
+        known = ", ".join(sorted(CANDIDATES)) or "none is declared"
+        raise InvalidError(f"no candidate is named {', '.join(unknown)}: {known}")
+    replaced = {CANDIDATES[name].of: name for name in names}
+    if len(replaced) < len(set(names)):
+        raise InvalidError(f"of {', '.join(sorted(names))} two are versions of one agent")
+    return tuple(step.with_voters(replaced) for step in steps)
+
+
+def judges(step: Step) -> dict[str, Judge]:
+    """Give how each agent answers in a step, and each candidate, whether its votes count or not."""
+    tried = {name: each.judges[step.name] for name, each in CANDIDATES.items() if step.name in each.judges}
+    return {**step.judges, **tried}
+
+
+def is_graded(agent: str, step: Step) -> bool:
+    """Say whether the market can tell what an agent's votes in a step are worth; a candidate's as its original's."""
+    return (CANDIDATES[agent].of if agent in CANDIDATES else agent) in step.graded
 
 
 def _consensus_handlers(steps: tuple[Step, ...]) -> dict[type[Event], Handler]:

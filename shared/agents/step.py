@@ -6,7 +6,7 @@ a mere quorum: whose vote counts would then depend on who is fastest, and a repl
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -155,13 +155,30 @@ class Step:
         data = Deadline(step=self.name, trigger=trigger.id)
         return self.deadline.caused_by(trigger, source=CONSENSUS, data=data, time=due)
 
-    def voter(self, agent: str) -> Callable[[Event, Any, Any], Awaitable[Decision[Any]]]:
-        """Give the handler by which an agent answers the trigger: its judgment as an opinion, or an abstention."""
+    def with_voters(self, replaced: Mapping[str, str]) -> "Step":
+        """Give the step in which others vote in the place of some agents, with their rights."""
+        names = {agent: replaced.get(agent, agent) for agent in self.judges}
+        return replace(
+            self,
+            judges={names[agent]: judge for agent, judge in self.judges.items()},
+            vetoes=tuple(names[agent] for agent in self.vetoes),
+            graded=tuple(names[agent] for agent in self.graded),
+        )
+
+    def voter(self, agent: str, judge: Judge | None = None) -> Callable[[Event, Any, Any], Awaitable[Decision[Any]]]:
+        """Give the handler by which an agent answers the trigger: its judgment as an opinion, or an abstention.
+
+        Parameters
+        ----------
+        judge : Judge, optional
+            How a candidate answers; the step's own are known.
+        """
+        asked = judge or self.judges[agent]
 
         async def on_trigger(event: Event, _state: object, deps: object) -> Decision[Any]:
             """Emit the agent's opinion; where it knows too little, that it abstains."""
             try:
-                opinion = self._opinion(event, agent, await self.judges[agent](event, deps))
+                opinion = self._opinion(event, agent, await asked(event, deps))
             except MissingError as error:
                 opinion = self._abstention(event, agent, str(error))
             return Decision(emits=(Emit(OpinionFormed.caused_by(event, source=agent, data=opinion)),))

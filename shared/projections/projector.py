@@ -20,7 +20,7 @@ class Projector:
     async def project(self, event: Event) -> None:
         """Fold one event of the live desk; doing it twice, or in another order, gives the same."""
         if not event.run:
-            await self._projections.apply(_fold(event))
+            await self._projections.apply(rows(event))
 
     async def rebuild(self) -> int:
         """Fold the whole log anew and give the number of events read.
@@ -36,9 +36,10 @@ class Projector:
             page = await self._store.page(Filter(), cursor, _PAGE)
             if not page.events:
                 return count
-            await self._projections.apply([row for body in page.events for row in _fold(decode(body))])
+            await self._projections.apply([row for body in page.events for row in rows(decode(body))])
             count, cursor = count + len(page.events), page.cursor
 
 
-def _fold(event: Event) -> list[Row]:
+def rows(event: Event) -> list[Row]:
+    """Give what an event adds to the read models."""
     return [row for fold in _FOLDS for row in fold(event)]

@@ -79,6 +79,7 @@ def _document(client: httpx.Client, symbols: list[str]) -> dict[str, Any]:
         "after": {"enum": ["", "latest", cursor]},
         "last-event-id": {"enum": [""]},  # it goes before `after`, which is then not looked at
         "from": {"enum": ["2008-02-01T00:00:00Z", "2008-02-29T16:00:00-05:00"]},
+        "since": {"enum": ["2008-02-01T00:00:00Z"]},
         "to": {"enum": ["2008-03-03T21:00:00Z", "2008-08-01T00:00:00+02:00"]},
     }
     for item in document["paths"].values():

@@ -17,6 +17,7 @@ PATHS = {
     "/api/questions/some-id": "GET, HEAD, OPTIONS",
     "/api/trades/some-id/why": "GET, HEAD, OPTIONS",
     "/api/agents/oracle": "GET, HEAD, OPTIONS",
+    "/api/recoveries": "POST, OPTIONS",
     "/api/replays": "GET, POST, HEAD, OPTIONS",
     "/api/replays/some-id": "GET, HEAD, OPTIONS",
     "/api/portfolios": "GET, HEAD, OPTIONS",
@@ -114,6 +115,7 @@ def test_answer_when_it_is_read_has_safe_headers(api: httpx.Client, path: str) -
         ("/api/topology", "private, max-age=60"),
         ("/api/schemas", "private, max-age=60"),
         ("/api/docs", "no-cache"),
+        ("/", "no-cache"),
     ],
 )
 def test_answer_when_it_may_be_kept_says_so(api: httpx.Client, path: str, policy: str) -> None:
@@ -125,12 +127,6 @@ def test_event_when_it_is_read_may_be_kept_as_it_never_changes(api: httpx.Client
     response = api.get(f"/api/events/{event['id']}")
     assert response.json() == event
     assert response.headers["cache-control"] == "private, max-age=86400, immutable"
-
-
-def test_home_when_it_is_read_leads_to_the_documentation(api: httpx.Client) -> None:
-    response = api.get("/")
-    assert response.status_code == 307
-    assert response.headers["location"] == "/api/docs"
 
 
 def _without(headers: httpx.Headers, names: set[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from tests.standins.alpaca.server import KEY, SECRET, AlpacaStandIn
 from tests.standins.alpaca.service import AlpacaService
 
 BARS, NEWS, ACCOUNT, CALENDAR = "/v2/stocks/bars", "/v1beta1/news", "/v2/account", "/v2/calendar"
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 300
 NOW = datetime.now(UTC)
 MIDNIGHT = NOW.astimezone(ZoneInfo("America/New_York")).replace(hour=0, minute=0, second=0, microsecond=0)
 FAULTS = (

@@ -11,7 +11,7 @@ from tests.e2e.process import DeskProcess, read_log
 from tests.standins.openai.model import explains
 from tests.standins.openai.server import KEY, OpenAIStandIn
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 
 
 def until(look: Callable[[], Any]) -> Any:

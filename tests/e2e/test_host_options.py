@@ -19,7 +19,7 @@ from tests.standins.alpaca.rows import bar_row, session_row, snapshot_row, trade
 from tests.standins.alpaca.server import KEY, SECRET, AlpacaStandIn
 from tests.standins.alpaca.service import AlpacaService
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 300
 NOW = datetime.now(UTC)
 MIDNIGHT = NOW.astimezone(ZoneInfo("America/New_York")).replace(hour=0, minute=0, second=0, microsecond=0)
 EXPIRY = (NOW + timedelta(days=40)).date()

@@ -10,7 +10,7 @@ from shared.agents.registry import TRADE
 from tests.e2e.process import DeskProcess, read_log
 
 SETTINGS = {"FINAGENT_START": "2008-09-12", "FINAGENT_SPEED": "1", "FINAGENT_LOOKBACK_DAYS": "30"}
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 CONSENSUS = "SELECT count(*) FROM events WHERE correlation = ? AND type = 'consensus.reached'"
 EXECUTIONS = "SELECT sum(executions) FROM ledger WHERE correlation = ?"
 

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.process import ROOT, DeskProcess, environment, finagent, read_log
 
 SETTINGS = {"FINAGENT_START": "2008-09-11", "FINAGENT_SPEED": "86400", "FINAGENT_AUTH": "none"}
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 
 
 @pytest.fixture(scope="module")

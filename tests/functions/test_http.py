@@ -38,7 +38,7 @@ class Case:
 
 
 CASES = {
-    "root": Case("GET", "/", 307),
+    "root": Case("GET", "/", 200),
     "documentation": Case("GET", "/api/docs", 200),
     "query": Case("GET", "/api/events?limit=1&types=news.received,trade.requested&after=", 200),
     "empty-value": Case("GET", "/api/events?types=", 200),

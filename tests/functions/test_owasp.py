@@ -53,7 +53,7 @@ async def test_api2_caller_when_it_shows_anything_but_a_key_is_nobody(keys: Path
     "name", ["owner", "audience", "stream", "id", "correlationid", "run", "origin", "veto", "roles"]
 )
 async def test_api3_property_when_a_caller_may_not_set_it_is_refused(keys: Path, name: str) -> None:
-    alice, _ = await _owners(keys)
+    _, alice = await a_key(keys, "alice", TRADE, OPERATE)
     async with client(alice) as api:
         answers = [
             await api.post("/api/trades", json=ASKED | {name: "bob"}),

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -25,7 +26,6 @@ from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
 from shared.agents.portfolio_optimizer import OptimizerDeps
 from shared.agents.rebalance_plan import Limits
-from shared.agents.registry import STATES, handlers
 from shared.agents.research_agent import ResearchDeps
 from shared.agents.research_evidence import Sources
 from shared.agents.risk_manager import RiskDeps
@@ -48,6 +48,7 @@ from shared.projections.portfolio import Portfolios
 from shared.projections.projector import Projector
 from shared.projections.record import Records
 from shared.projections.view import Views
+from shared.role import roles
 from shared.runtime import Received, Role, Runtime
 from shared.settlement.observed import ObservedSettlement
 from shared.settlement.port import Settlement
@@ -209,6 +210,7 @@ class MemoryDesk:
             settlement = ObservedSettlement(settlement, telemetry)
         self.runtime = Runtime(self.store, self.bus, settlement, self.clock, roles, telemetry=telemetry)
         self.readers: dict[str, Reader] = {}
+        self.projector = Projector(InMemoryProjectionStore(), self.store)
 
     async def log(self) -> list[Event]:
         """Give what is in the log, in order."""
@@ -272,6 +274,7 @@ def an_agent_desk(
     duplicates_seen: bool = True,
     telemetry: Telemetry = OFF,
     model: LanguageModel | None = None,
+    promoted: Collection[str] = (),
 ) -> MemoryDesk:
     """Give a desk with the real agents and the projector, wired to the topology's subscriptions by their names."""
     faults = Faults()
@@ -290,9 +293,12 @@ def an_agent_desk(
         ),
         narrator.NAME: NarratorDeps(model, store),
     }
-    roles = {name: Role(name, state, _faulty(handlers(name), faults), deps[name]) for name, state in STATES.items()}
-    desk = MemoryDesk(topology, roles, faults=faults, store=store, duplicates_seen=duplicates_seen, telemetry=telemetry)
-    projector = Projector(projections, store)
+    known = roles(deps, promoted).values()
+    faulty = {role.name: replace(role, handlers=_faulty(role.handlers, faults)) for role in known}
+    desk = MemoryDesk(
+        topology, faulty, faults=faults, store=store, duplicates_seen=duplicates_seen, telemetry=telemetry
+    )
+    desk.projector = projector = Projector(projections, store)
     for topic in topology.topics:
         for subscription in topic.subscriptions:
             desk.readers[f"{topic.name}/{subscription.name}"] = _reader(desk.runtime, projector, subscription.name)

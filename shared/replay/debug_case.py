@@ -1,0 +1,246 @@
+"""A case: what was played to a desk, with its settings, and what came of it, as a file that reproduces it offline.
+
+The first line names the settings and the pace; each other line is an event, `played` or `came`.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from shared.agents.decision import Decision, Handler
+from shared.agents.registry import CANDIDATES, STATES
+from shared.errors import InvalidError, MissingError
+from shared.events.catalogue import decode
+from shared.events.emit import Emit
+from shared.events.envelope import Event
+from shared.replay.engine import Engine, Handled, Outcome
+from shared.replay.world import World
+from shared.runtime import Role
+from shared.settings import Settings
+from shared.store.port import ALL, EventStore
+
+type Cast = Callable[[Settings, World], Mapping[str, Role]]
+"""Gives the agents as they read through a replay's world: `shared.wiring.replayed`."""
+
+_VERSION = 1
+_PAGE = 500
+_NEXT = timedelta(microseconds=1)
+_DECISIVE = (
+    "symbols",
+    "interval",
+    "deadline_seconds",
+    "max_weight",
+    "max_var_95",
+    "max_gross",
+    "max_drawdown",
+    "promoted",
+)
+"""The settings that decisions rest on; no others leave the desk with a case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A run to be made again.
+
+    Attributes
+    ----------
+    settings : mapping of str to str
+        By their variables.
+    pace : float
+        Desk seconds per wall second, which patience is measured in.
+    played : tuple of Event
+        What no agent made, in the order of time.
+    came : tuple of Event
+        What the agents made of it, as far as it is kept.
+    made : int
+        How many events they made in all.
+    late : tuple of str
+        Ids of what agents said of earlier moments, and nobody had heard yet when the story's first word was said.
+    """
+
+    settings: Mapping[str, str]
+    pace: float
+    played: tuple[Event, ...]
+    came: tuple[Event, ...]
+    made: int
+    late: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a case gave when it was played."""
+
+    outcome: Outcome
+    log: tuple[Event, ...]
+    handled: tuple[Handled, ...]
+
+    @property
+    def came(self) -> tuple[Event, ...]:
+        """What the agents made."""
+        return tuple(event for event in self.log if is_made(event))
+
+
+def is_made(event: Event) -> bool:
+    """Say whether an agent made it, so that a replay makes it anew."""
+    return event.source in STATES or event.source in CANDIDATES
+
+
+def decisive(settings: Settings) -> dict[str, str]:
+    """Give the settings that decisions rest on, as the environment would hold them."""
+    found = {name: getattr(settings, name) for name in _DECISIVE}
+    return {
+        str(Settings.model_fields[name].alias): ",".join(value) if isinstance(value, tuple) else str(value)
+        for name, value in found.items()
+    }
+
+
+async def play(case: Case, cast: Cast, *, observe: Callable[[Handled], None] | None = None) -> Run:
+    """Play a case from its beginning to its end.
+
+    Raises
+    ------
+    InvalidError
+        A setting is malformed.
+    """
+    world, log, handled = World(case.pace), list[Event](), list[Handled]()
+    roles = cast(Settings.from_env(case.settings), world)
+    if case.late and case.came:
+        heard_at = min(event.time for event in case.came) + _NEXT
+        roles = {name: replace(role, handlers=_unheard(role, case.late, heard_at)) for name, role in roles.items()}
+    engine = Engine(roles, world, record=log.append, observe=observe or handled.append)
+    await engine.feed(case.played)
+    await engine.finish()
+    return Run(engine.outcome, tuple(log), tuple(handled))
+
+
+def _unheard(role: Role, late: Collection[str], heard_at: datetime) -> dict[type[Event], Handler]:
+    def later(handler: Handler) -> Handler:
+        async def on_event(event: Any, state: Any, deps: Any) -> Decision[Any]:
+            decision = await handler(event, state, deps)
+            emits = (Emit(each.event, heard_at) if each.event.id in late else each for each in decision.emits)
+            return replace(decision, emits=tuple(emits))
+
+        return on_event
+
+    return {kind: later(handler) for kind, handler in role.handlers.items()}
+
+
+async def recorded(store: EventStore, settings: Settings, wanted: Callable[[Event], bool]) -> list[Case]:
+    """Give what a desk's log holds up to the last event that is wanted; what came of it is the wanted alone.
+
+    Returns
+    -------
+    list of Case
+        All that may have been: the log tells in which order events were stored, and not when agents read of them.
+        Whatever was stored after the first wanted event, or after the first that an agent made, may have come too late.
+
+    Raises
+    ------
+    MissingError
+        The log has no such event.
+    """
+    played, came = list[Event](), list[Event]()
+    after_begin, after_word = list[Event](), list[Event]()
+    has_begun = False
+    async for event in _log(store):
+        has_begun = has_begun or wanted(event)
+        if not is_made(event):
+            played.append(event)
+        elif wanted(event):
+            came.append(event)
+        else:
+            after_begin += [event] if has_begun else []
+            after_word += [event] if came else []
+    firsts = [event for event in played if event.causationid is None and wanted(event)]
+    if not firsts:
+        raise MissingError("the log has no such event, or it is another's")
+    begins, ends = (limit(event.time for event in (*firsts, *came)) for limit in (min, max))
+    before = tuple(sorted((event for event in played if event.time <= ends), key=lambda event: event.time))
+    lates = [tuple(each.id for each in late if each.time <= begins) for late in (after_word, after_begin, [])]
+    pace = 1.0 if settings.is_live else settings.speed
+    return [Case(decisive(settings), pace, before, tuple(came), len(came), late) for late in dict.fromkeys(lates)]
+
+
+async def _log(store: EventStore) -> AsyncIterator[Event]:
+    cursor = ""
+    while (page := await store.page(ALL, cursor, _PAGE)).events:
+        for body in page.events:
+            yield decode(body)
+        cursor = page.cursor
+
+
+def write(case: Case, path: Path) -> None:
+    """Write a case to a file, which appears when it is whole.
+
+    Raises
+    ------
+    InvalidError
+        The file cannot be written.
+    """
+    head = {
+        "finagent_case": _VERSION,
+        "pace": case.pace,
+        "made": case.made,
+        "late": case.late,
+        "settings": dict(case.settings),
+    }
+    lines = [json.dumps(head).encode(), *_lines("played", case.played), *_lines("came", case.came)]
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_bytes(b"\n".join(lines) + b"\n")
+        part.replace(path)
+    except OSError as error:
+        raise InvalidError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def read(path: Path) -> Case:
+    """Read a case from a file.
+
+    Raises
+    ------
+    InvalidError
+        It cannot be read, or a line is none of a case: the line is named.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InvalidError(f"{path}: cannot be read: {error.strerror}") from error
+    head = _document(path, 1, lines[0] if lines else b"")
+    if head.get("finagent_case") != _VERSION:
+        raise InvalidError(f"{path}: is no case of version {_VERSION}")
+    found: dict[str, list[Event]] = {"played": [], "came": []}
+    for number, line in enumerate(lines[1:], 2):
+        ((kind, document),) = _document(path, number, line).items() or (("", None),)
+        try:
+            found[kind].append(decode(json.dumps(document)))
+        except (KeyError, InvalidError) as error:
+            raise InvalidError(f"{path}: line {number}: {error}") from error
+    try:
+        settings = {str(name): str(value) for name, value in head["settings"].items()}
+        return Case(
+            settings,
+            float(head["pace"]),
+            tuple(found["played"]),
+            tuple(found["came"]),
+            head["made"],
+            tuple(head["late"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InvalidError(f"{path}: line 1: what a case begins with is not whole") from error
+
+
+def _lines(kind: str, events: Iterable[Event]) -> list[bytes]:
+    return [b'{"%s":%s}' % (kind.encode(), event.json_bytes) for event in events]
+
+
+def _document(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(line)
+    except ValueError as error:
+        raise InvalidError(f"{path}: line {number}: no JSON") from error
+    if not isinstance(document, dict) or (number > 1 and len(document) != 1):
+        raise InvalidError(f"{path}: line {number}: no event that was played or came")
+    return document

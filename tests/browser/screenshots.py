@@ -1,0 +1,68 @@
+"""`make screenshots`: takes each view in both themes at desktop and phone width, on a real desk in September 2008."""
+
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import httpx
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.chromium import DESKTOP, PHONE, chromium, context
+from tests.e2e.process import ROOT, DeskProcess, free_port
+
+FOLDER = ROOT / "docs" / "images"
+# Half an hour a second: fast enough that something happens, and slow enough that all pictures are of one day.
+DESK = {"FINAGENT_START": "2008-09-29", "FINAGENT_SPEED": "1800"}
+SETTLED_MILLISECONDS = 1_500
+SHOWN = {
+    "desk": "fin-watchlist tbody tr",
+    "trade": "fin-decision svg",
+    "portfolio": "fin-portfolio .figures",
+    "operations": "fin-operations .total",
+}
+
+
+def main() -> None:
+    """Take them all."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (
+        TemporaryDirectory() as folder,
+        chromium() as browser,
+        DeskProcess(Path(folder), port=free_port(Random()), **DESK) as desk,
+        desk.client() as api,
+    ):
+        trade = _prepare(api)
+        for theme in ("light", "dark"):
+            for size, suffix in ((DESKTOP, ""), (PHONE, "-phone")):
+                _take(browser, desk.about["url"], trade, size, theme + suffix)
+
+
+def _prepare(api: httpx.Client) -> str:
+    """Hold a portfolio, ask for a trade, and give it."""
+    positions = [{"symbol": "IBM", "quantity": 300}, {"symbol": "AAPL", "quantity": 900}]
+    api.put("/api/portfolios/main", json={"cash": 20_000, "positions": positions}).raise_for_status()
+    body = {"symbol": "AAPL", "side": "buy", "quantity": 100, "portfolio": "main"}
+    asked = api.post("/api/trades", json=body).raise_for_status()
+    return str(asked.json()["id"])
+
+
+def _take(browser: Browser, url: str, trade: str, size: tuple[int, int], name: str) -> None:
+    with context(browser, size, dark=name.startswith("dark")) as profile:
+        page = profile.new_page()
+        page.goto(url)
+        for view, shown in SHOWN.items():
+            subject = {"trade": f"/{trade}", "portfolio": "/main"}.get(view, "")
+            page.goto(f"{url}/#/{view}{subject}")
+            expect(page.locator(shown).first).to_be_visible()
+            _settle(page, view)
+            page.screenshot(path=FOLDER / f"ui-{view}-{name}.png", full_page=True)
+
+
+def _settle(page: Page, view: str) -> None:
+    if view == "trade":
+        page.locator("fin-decision g[role=button]").nth(1).click()
+    page.wait_for_timeout(SETTLED_MILLISECONDS)
+
+
+if __name__ == "__main__":
+    main()

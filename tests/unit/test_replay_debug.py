@@ -1,0 +1,182 @@
+"""Debugging a decision: its steps come back as they were, and so does what was under way when it was made."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shared.agents.registry import TRADE
+from shared.agents.step import CONSENSUS
+from shared.callers.caller import LOCAL, Caller, Role
+from shared.errors import InvalidError, MissingError
+from shared.events.envelope import Event
+from shared.ledger.in_memory import InMemoryLedger
+from shared.ledger.port import Batch, Entry, Usage
+from shared.replay.debug import as_replayed, differences, reproduced, steps, story, used_by
+from shared.replay.debug_case import Case, play, read, write
+from shared.settings import Settings
+from shared.store.in_memory import InMemoryEventStore
+from shared.wiring import replayed
+from tests.builders import HOUR, an_options_request
+from tests.replays import an_event, golden, log_of, short
+
+SETTINGS = Settings.from_env({**golden().settings, "FINAGENT_SPEED": "1"})
+TRADE_ID = an_event(short(), "trade.requested", -1).id
+ALICE = Caller("alice", "alice", frozenset({Role.READER}))
+
+
+async def the_story(store: InMemoryEventStore, caller: Caller = LOCAL) -> Case:
+    return await reproduced(await story(store, SETTINGS, TRADE_ID, caller), TRADE_ID, replayed, caller)
+
+
+async def test_decision_when_debugged_is_the_tree_of_who_did_what() -> None:
+    case = await the_story(await log_of(short()))
+    run, found = await steps(case, TRADE_ID, replayed)
+    assert differences(case, run, TRADE_ID) == []
+    asked = [step for step in found if step.depth == 0]
+    assert sorted(step.handled.agent for step in asked) == sorted([*TRADE.judges, CONSENSUS])
+    assert {step.handled.event.id for step in asked} == {TRADE_ID}
+    counted = [step for step in found if step.handled.event.type == "opinion.formed"]
+    assert {(step.depth, step.handled.agent) for step in counted} == {(1, CONSENSUS)}
+    (reached,) = [emit.event for step in found for emit in step.handled.emits if emit.event.type == "consensus.reached"]
+    assert reached.data.decision in ("approved", "rejected")
+
+
+async def test_story_when_more_happened_later_ends_with_its_own_last_event() -> None:
+    first = an_event(short(), "trade.requested")
+    (case, *_) = await story(await log_of(short()), SETTINGS, first.id, LOCAL)
+    ends = max(event.time for event in case.came)
+    assert first in case.played
+    assert case.played[-1].time <= ends < short().played[-1].time
+
+
+async def test_step_when_it_changes_a_state_shows_before_and_after() -> None:
+    _, found = await steps(await the_story(await log_of(short())), TRADE_ID, replayed)
+    (last,) = [step for step in found if any(emit.event.type == "consensus.reached" for emit in step.handled.emits)]
+    path = f"rounds.{TRADE_ID}.closed"
+    assert (path, False, True) in last.changes
+    assert last.handled.before.rounds[TRADE_ID].closed is False  # type: ignore[attr-defined]
+    assert last.stops_at(frozenset({"consensus.reached"}))
+    assert last.stops_at(frozenset({CONSENSUS}))
+    assert not last.stops_at(frozenset({"news.received", "oracle"}))
+
+
+async def test_decision_when_something_was_under_way_is_debugged_as_it_was_made() -> None:
+    asked = an_options_request(view=None, time=short().played[-1].time + HOUR)
+    asking = replace(short(), played=(*short().played, asked))
+    prompt = (await play(asking, replayed)).log
+    analysed = next(event for event in reversed(prompt) if event.type == "analysis.completed" and _is_of_aapl(event))
+    lagging = (await play(replace(asking, late=(analysed.id,), came=(asked,)), replayed)).log
+    told = [event for event in lagging if event.correlationid == asked.id]
+    assert told != [event for event in prompt if event.correlationid == asked.id]
+    before = [event for event in prompt if event.correlationid != asked.id and event != analysed]
+    store = InMemoryEventStore()
+    await store.append([*before, asked, analysed, *told[1:]])
+    case = await reproduced(await story(store, SETTINGS, asked.id, LOCAL), asked.id, replayed)
+    assert case.late == (analysed.id,)
+    assert differences(case, (await steps(case, asked.id, replayed))[0], asked.id) == []
+
+
+async def test_decision_when_it_is_another_in_any_case_is_debugged_as_it_differs_least() -> None:
+    stored = await the_story(await log_of(short()))
+    altered = _altered(stored)
+    cases = [replace(altered, came=altered.came[:1]), altered, replace(altered, came=())]
+    assert await reproduced(cases, TRADE_ID, replayed) is altered
+
+
+def _is_of_aapl(event: Event) -> bool:
+    return bool(event.data.symbol == "AAPL")
+
+
+async def test_decision_when_the_log_has_another_is_told_where_it_differs() -> None:
+    case = await the_story(await log_of(short()))
+    altered = _altered(case)
+    run, _ = await steps(altered, TRADE_ID, replayed)
+    different = differences(altered, run, TRADE_ID)
+    assert len(different) == 2
+    assert "is new" in different[0]
+    assert "data.score was 0.99" in different[1]
+    assert differences(as_replayed(altered, run, TRADE_ID), run, TRADE_ID) == []
+
+
+def _altered(case: Case) -> Case:
+    other = (
+        event.model_copy(update={"data": event.data.model_copy(update={"score": 0.99})})
+        if event.type == "consensus.reached"
+        else event
+        for event in case.came
+        if event.source != "oracle"
+    )
+    return replace(case, came=tuple(other))
+
+
+@pytest.mark.parametrize(("correlation", "caller"), [("nobody", LOCAL), (TRADE_ID, ALICE)])
+async def test_story_when_there_is_none_that_the_caller_may_read_says_so(correlation: str, caller: Caller) -> None:
+    store = await log_of(short())
+    with pytest.raises(MissingError, match=f"{correlation}: no story in the log has this"):
+        await story(store, SETTINGS, correlation, caller)
+
+
+async def test_story_when_it_is_the_callers_own_shows_nothing_of_others() -> None:
+    store = await log_of(short())
+    log = (await play(short(), replayed)).log
+    crashes = {event.correlationid for event in log if event.type == "market.crash.detected"}
+    assessed = next(event for event in log if event.type == "risk.assessed" and event.correlationid in crashes)
+    all_of_it, of_alice = [
+        await reproduced(
+            await story(store, SETTINGS, assessed.correlationid, caller), assessed.correlationid, replayed, caller
+        )
+        for caller in (LOCAL, ALICE)
+    ]
+    run, found = await steps(of_alice, assessed.correlationid, replayed, caller=ALICE)
+    assert differences(of_alice, run, assessed.correlationid) == []
+    seen = [event for step in found for event in (step.handled.event, *(each.event for each in step.handled.emits))]
+    assert seen
+    assert all(ALICE.reads(event) for event in (*seen, *run.log, *of_alice.came))
+    assert assessed in all_of_it.came
+    assert assessed not in of_alice.came
+
+
+async def test_ledger_when_a_story_was_worked_on_twice_adds_up_by_agent_and_event() -> None:
+    ledger, usage = InMemoryLedger(), Usage(executions=1, handler_us=5)
+    entry = Entry(1, "oracle", TRADE_ID, "trade.requested", TRADE_ID, "", "", usage)
+    await ledger.add(Batch("1", (entry, entry._replace(started=2))))
+    assert await used_by(ledger, TRADE_ID) == {("oracle", TRADE_ID): Usage(executions=2, handler_us=10)}
+
+
+def test_case_when_written_and_read_is_the_same(tmp_path: Path) -> None:
+    case = replace(short(), came=golden().came, late=("a", "b"))
+    write(case, tmp_path / "case.jsonl")
+    assert read(tmp_path / "case.jsonl") == case
+    assert [file.name for file in tmp_path.iterdir()] == ["case.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "complaint"),
+    [
+        (0, b"", "line 1: no JSON"),
+        (0, b'{"finagent_case": 99}', "no case of version 1"),
+        (0, b'{"finagent_case": 1, "pace": 1}', "line 1: what a case begins with"),
+        (2, b"{", "line 3: no JSON"),
+        (2, b'{"played": {"type": "nonsense"}}', "line 3: no event type 'nonsense'"),
+        (2, b'{"other": {}}', "line 3: 'other'"),
+        (2, b"[]", "line 3: no event that was played or came"),
+        (2, b'{"played": {}, "came": {}}', "line 3: no event that was played or came"),
+    ],
+)
+def test_case_when_a_line_is_none_is_refused_with_its_number(
+    tmp_path: Path, line: int, text: bytes, complaint: str
+) -> None:
+    file = tmp_path / "case.jsonl"
+    write(short(), file)
+    lines = file.read_bytes().splitlines()
+    file.write_bytes(b"\n".join([*lines[:line], text, *lines[line + 1 :]]))
+    with pytest.raises(InvalidError, match=complaint):
+        read(file)
+
+
+def test_case_when_it_cannot_be_read_or_written_says_which(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match=r"none\.jsonl: cannot be read: No such file"):
+        read(tmp_path / "none.jsonl")
+    with pytest.raises(InvalidError, match=r"case\.jsonl: cannot be written"):
+        write(short(), tmp_path / "no folder" / "case.jsonl")
