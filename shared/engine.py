@@ -15,6 +15,8 @@ from shared.clock import Clock, FeedClock, WallClock
 from shared.forget import Holder
 from shared.ledger.meter import Metering
 from shared.ledger.port import Ledger
+from shared.memory.forget import MemoryHolder
+from shared.memory.port import VectorStore
 from shared.projections.port import ProjectionStore
 from shared.settings import Settings
 from shared.settlement.port import Settlement
@@ -54,6 +56,7 @@ class Engine:
     keys: KeyRing
     ledger: Ledger
     metering: Metering
+    vectors: VectorStore
     database: Database | None
     holders: tuple[Holder, ...]
     close: Callable[[], Coroutine[Any, Any, None]]
@@ -64,6 +67,7 @@ def embedded(settings: Settings) -> Engine:
     from shared.bus import sqlite as bus_module
     from shared.callers.sqlite import SqliteKeyRing
     from shared.ledger import sqlite as ledger_module
+    from shared.memory.sqlite import SqliteVectorStore
     from shared.projections import sqlite as projections_module
     from shared.settlement.sqlite import SqliteSettlement
     from shared.store import sqlite as store_module
@@ -81,10 +85,11 @@ def embedded(settings: Settings) -> Engine:
     clock = _clock(settings, opened_at)
     bus = bus_module.SqliteEventBus(database, routes, clock, charge=metering.sent)
 
-    keys = SqliteKeyRing(settings.keys_file)
+    keys, vectors = SqliteKeyRing(settings.keys_file), SqliteVectorStore(settings.memory_file)
 
     async def close() -> None:
-        """Close the file, so that another host may have it."""
+        """Close the files, so that another host may have them."""
+        vectors.close()
         database.close()
 
     return Engine(
@@ -98,8 +103,9 @@ def embedded(settings: Settings) -> Engine:
         keys=keys,
         ledger=ledger_module.SqliteLedger(database),
         metering=metering,
+        vectors=vectors,
         database=database,
-        holders=(KeyHolder(keys), SqliteHolder(database)),
+        holders=(KeyHolder(keys), MemoryHolder(vectors), SqliteHolder(database)),
         close=close,
     )
 
@@ -110,6 +116,7 @@ def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
     from shared.callers.cosmos import CosmosKeyRing
     from shared.ledger.cosmos import CosmosLedger
     from shared.ledger.cosmos_forget import CosmosLedgerHolder
+    from shared.memory.cosmos import CosmosVectorStore
     from shared.projections.cosmos import CosmosProjectionStore
     from shared.settlement.stepwise import StepwiseSettlement
     from shared.store.cosmos import CosmosEventStore
@@ -126,7 +133,7 @@ def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
         administration_url=settings.servicebus_administration_url,
         charge=metering.sent,
     )
-    keys = CosmosKeyRing(account)
+    keys, vectors = CosmosKeyRing(account), CosmosVectorStore(account)
 
     async def close() -> None:
         """Close the connections, the bus before the store."""
@@ -144,8 +151,9 @@ def azure(settings: Settings, connection: str, endpoint: str) -> Engine:
         keys=keys,
         ledger=CosmosLedger(account),
         metering=metering,
+        vectors=vectors,
         database=None,
-        holders=(KeyHolder(keys), CosmosLedgerHolder(account), CosmosHolder(account)),
+        holders=(KeyHolder(keys), MemoryHolder(vectors), CosmosLedgerHolder(account), CosmosHolder(account)),
         close=close,
     )
 

@@ -99,6 +99,12 @@ class Settings(BaseModel):
         alias="FINAGENT_PROMOTED",
         description="Candidates that vote in the place of the agents that they are versions of, separated by commas.",
     )
+    embedder: Literal["hashing", "minilm"] = Field(
+        "hashing",
+        alias="FINAGENT_EMBEDDER",
+        description="What finds similar memories: `hashing` goes by words, `minilm` by meaning and needs the extra of"
+        " that name. After a change `finagent rebuild`.",
+    )
     auth: Literal["none", "key", "entra"] = Field(
         "none",
         alias="FINAGENT_AUTH",
@@ -319,6 +325,11 @@ class Settings(BaseModel):
     def file(self) -> Path:
         """The embedded desk's file; recorded and live desks never share one."""
         return self.data / ("alpaca.sqlite" if self.is_live else "recorded.sqlite")
+
+    @property
+    def memory_file(self) -> Path:
+        """What the embedded desk's agents remember, beside its file."""
+        return self.file.with_name(f"{self.file.stem}-memory.sqlite")
 
 
 def _say(error: ValidationError) -> str:

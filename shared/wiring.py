@@ -26,7 +26,7 @@ from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
 from shared.agents.portfolio_optimizer import OptimizerDeps
 from shared.agents.rebalance_plan import Limits
-from shared.agents.registry import STATES, STEPS, promoted
+from shared.agents.registry import STATES, STEPS, TRADE, promoted
 from shared.agents.research_agent import ResearchDeps
 from shared.agents.research_evidence import Sources
 from shared.agents.risk_manager import RiskDeps
@@ -55,9 +55,12 @@ from shared.ingest import Ingest, Status
 from shared.ledger.book import Book
 from shared.llm.port import Completer, LanguageModel
 from shared.market.port import MarketSource
+from shared.memories import desk_memories, replay_memories
+from shared.memory.port import Memories, OwnMemory, Recalling
 from shared.model import completer, language_model
 from shared.projections.bar import BarHistory
 from shared.projections.happening import Happenings
+from shared.projections.memory import MemoryFold
 from shared.projections.port import ProjectionStore
 from shared.projections.portfolio import Portfolios
 from shared.projections.projector import Projector
@@ -111,6 +114,7 @@ class Desk:
     sweep: Sweep
     grading: Grading
     portfolios: Portfolios
+    memories: Memories
     queries: Queries
     authority: Authority | None
     buckets: Buckets
@@ -144,6 +148,7 @@ class _Reads:
     portfolios: Portfolios
     views: Views
     happenings: Happenings
+    memories: Recalling
     watchlist: Watchlist
     step_deps: StepDeps
     chains: ChainSource
@@ -159,7 +164,8 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
     engine = open_engine(settings)
     server = completer(settings)
     model = language_model(server, settings, engine, prices)
-    reads = _reads(settings, engine.store, engine.projections, engine.clock.pace, model)
+    memories = desk_memories(settings, engine)
+    reads = _reads(settings, engine.store, engine.projections, engine.clock.pace, memories, model)
     replays = Replays(partial(_backtest, settings))
     roles = _cast(settings, reads, partial(OwnState, engine.store)) | {REPLAY: replays.role()}
     book = Book(engine.ledger, engine.metering, lock_seconds=engine.topology.lock_seconds)
@@ -176,11 +182,12 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         store=engine.store,
         bus=engine.bus,
         runtime=runtime,
-        projector=Projector(engine.projections, engine.store),
+        projector=Projector(engine.projections, engine.store, MemoryFold(memories, engine.store)),
         ingest=ingest,
         sweep=_sweep(engine, reads, runtime, swept, vitals, telemetry),
         grading=Grading(engine.store, engine.clock, runtime, reads.bars, reads.views),
         portfolios=reads.portfolios,
+        memories=memories,
         queries=_queries(settings, engine, reads, vitals),
         authority=_authority(settings, engine.keys),
         buckets=Buckets(settings.requests_per_second, max(1.0, 2 * settings.requests_per_second)),
@@ -190,7 +197,7 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         telemetry=telemetry,
         replays=replays,
         database=engine.database,
-        close=partial(_close, telemetry, server, book, replays, engine),
+        close=partial(_close, telemetry, server, book, replays, memories, engine),
     )
 
 
@@ -199,6 +206,7 @@ def _reads(
     store: EventStore,
     projections: ProjectionStore,
     pace: float,
+    memories: Recalling,
     model: LanguageModel | None = None,
 ) -> _Reads:
     bars = BarHistory(projections, settings.interval)
@@ -208,6 +216,7 @@ def _reads(
         portfolios=Portfolios(projections, store),
         views=Views(projections),
         happenings=Happenings(projections),
+        memories=memories,
         watchlist=Watchlist(settings.symbols),
         step_deps=StepDeps(pace, settings.deadline_seconds, Records(projections)),
         chains=_chains(settings, bars),
@@ -218,12 +227,17 @@ def _reads(
 def _cast(settings: Settings, reads: _Reads, own: Callable[[str, type[Any]], OwnState[Any]]) -> dict[str, Role]:
     """Give the agents, live or replayed, by their names: a new agent has a line here; `own` reads its states."""
     bars, portfolios, views, watchlist = reads.bars, reads.portfolios, reads.views, reads.watchlist
+    mine = {name: OwnMemory(reads.memories, name) for name in TRADE.judges}
     deps: dict[str, object] = {
-        market_analyst.NAME: AnalystDeps(bars, own(market_analyst.NAME, AnalystState), watchlist),
-        risk_manager.NAME: RiskDeps(bars, portfolios, _limits(settings), watchlist.symbols),
-        sentiment_tracker.NAME: SentimentDeps(own(sentiment_tracker.NAME, SentimentState)),
+        market_analyst.NAME: AnalystDeps(
+            bars, own(market_analyst.NAME, AnalystState), watchlist, mine[market_analyst.NAME]
+        ),
+        risk_manager.NAME: RiskDeps(bars, portfolios, _limits(settings), watchlist.symbols, mine[risk_manager.NAME]),
+        sentiment_tracker.NAME: SentimentDeps(
+            own(sentiment_tracker.NAME, SentimentState), mine[sentiment_tracker.NAME]
+        ),
         options_strategist.NAME: OptionsDeps(reads.chains, bars, views, portfolios),
-        oracle.NAME: OracleDeps(bars, views),
+        oracle.NAME: OracleDeps(bars, views, mine[oracle.NAME]),
         portfolio_optimizer.NAME: OptimizerDeps(
             bars, portfolios, views, Limits(settings.max_weight, settings.max_var_95)
         ),
@@ -236,7 +250,7 @@ def _cast(settings: Settings, reads: _Reads, own: Callable[[str, type[Any]], Own
 
 def replayed(settings: Settings, world: World) -> dict[str, Role]:
     """Give the agents as they read through a replay's world; what they ask of vendors is what history has."""
-    reads = _reads(settings, world.store, world.projections, world.clock.pace)
+    reads = _reads(settings, world.store, world.projections, world.clock.pace, replay_memories(settings, world))
     return _cast(settings, replace(reads, chains=SyntheticChainSource(reads.bars)), world.own)
 
 
@@ -343,12 +357,15 @@ def _queries(settings: Settings, engine: Engine, reads: _Reads, vitals: Vitals) 
     )
 
 
-async def _close(telemetry: Telemetry, server: Completer | None, book: Book, replays: Replays, engine: Engine) -> None:
+async def _close(
+    telemetry: Telemetry, server: Completer | None, book: Book, replays: Replays, memories: Memories, engine: Engine
+) -> None:
     replays.is_stopped = True
     await telemetry.close()
     if server is not None:
         await server.close()
     await book.close()
+    await memories.close()
     await engine.close()
 
 

@@ -4,6 +4,7 @@ from shared.events.envelope import Event
 from shared.events.explanation import Explanation, ExplanationWritten, ModelCall, Took
 from shared.events.forecast import Forecast, ForecastModel, ForecastPublished, Forecasts, HorizonForecast
 from shared.events.market import Analysis, AnalysisCompleted, Crash, MarketCrashDetected, MarketWhaleDetected, Whale
+from shared.events.memory import MemoryRevoked, Revocation
 from shared.events.news import (
     HeadlineRead,
     HeadlineReading,
@@ -210,6 +211,14 @@ FULL: tuple[Event, ...] = (
             days_to_liquidate={"AAPL": 0.5},
             stress={"autumn_2008": 0.18},
         ),
+    ),
+    MemoryRevoked.first(
+        id="revoked-1",
+        source="api",
+        stream="memory:anna",
+        time=CLOSE,
+        owner="anna",
+        data=Revocation(source="news-1", everyone=False, memories=("memory-1",), influenced=("opinion-1",)),
     ),
     RebalanceSuggested.caused_by(
         a_portfolio(),

@@ -45,6 +45,8 @@ ROLES: Mapping[tuple[str, str], Role | None] = {
     ("GET", "/api/agents"): Role.READER,
     ("GET", "/api/agents/{name}"): Role.READER,
     ("GET", "/api/agents/{name}/views/{subject}"): Role.READER,
+    ("GET", "/api/agents/{name}/memory"): Role.READER,
+    ("DELETE", "/api/memory"): Role.TRADER,
     ("GET", "/api/topology"): Role.READER,
     ("GET", "/api/schemas"): Role.READER,
     ("GET", "/api/schemas/{event_type}"): Role.READER,

@@ -16,6 +16,7 @@ from functions.api import (
     events,
     forecasts,
     latency,
+    memory,
     news,
     options,
     portfolios,
@@ -93,6 +94,7 @@ def application() -> FastAPI:
         latency,
         why,
         agents,
+        memory,
         desk,
     ):
         app.router.routes.extend(module.router.routes)  # including would match each request twice

@@ -22,6 +22,10 @@ TAGS = [
     {"name": "bars", "description": "Prices, as they were known at a moment."},
     {"name": "forecasts", "description": "How likely the oracle thinks what a symbol may do."},
     {"name": "replays", "description": "Backtests: ask for one, and read what came of it."},
+    {
+        "name": "memory",
+        "description": "What agents remember of what they concluded, and how to revoke it.",
+    },
     {"name": "operations", "description": "What was given up, and the way back; what it all costs."},
     {"name": "desk", "description": "The agents, their topology, the event catalogue, and the desk's health."},
 ]

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from shared.agents.decision import Decision
 from shared.agents.opinion import Judgment
 from shared.agents.own_state import OwnState
+from shared.agents.recollection import recollected
 from shared.detection import catalogue
 from shared.detection.catalogue import Finding
 from shared.detection.detector import Memory, Seen
@@ -23,6 +24,7 @@ from shared.events.emit import Emit
 from shared.events.envelope import Event
 from shared.events.market import Alarm, Analysis, AnalysisCompleted, Bar, Interval, MarketDataReceived, Regime
 from shared.events.trade import Evidence, TradeRequested
+from shared.memory.port import OwnMemory
 from shared.projections.bar import STALE_AFTER, BarHistory
 from shared.quant import indicator
 from shared.quant.indicator import IndicatorState
@@ -84,6 +86,7 @@ class AnalystDeps:
     bars: BarHistory
     own: OwnState[AnalystState]
     watchlist: Watchlist
+    memory: OwnMemory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ async def judge_trade(event: TradeRequested, deps: AnalystDeps) -> Judgment:
         raise MissingError(f"the price of {event.data.symbol} has not moved")
     analysis = _analysis(known, reading)
     stance = analysis.view if event.data.side == "buy" else -analysis.view
-    return Judgment(
+    judgment = Judgment(
         stance=stance,
         confidence=analysis.confidence,
         rationale=f"{analysis.symbol} closed at {analysis.close:.2f} USD on {analysis.closed_at:%Y-%m-%d},"
@@ -157,6 +160,7 @@ async def judge_trade(event: TradeRequested, deps: AnalystDeps) -> Judgment:
             *((Evidence(name="regime", value=analysis.regime, event=known.event),) if analysis.regime else ()),
         ),
     )
+    return await recollected(event, judgment, deps.memory)
 
 
 async def _as_of(event: TradeRequested, deps: AnalystDeps) -> SymbolState:

@@ -16,12 +16,14 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.agents.decision import Decision
 from shared.agents.opinion import Judgment
+from shared.agents.recollection import recollected
 from shared.errors import MissingError, TransientError
 from shared.events.catalogue import decode
 from shared.events.emit import Emit
 from shared.events.forecast import Forecast, ForecastModel, ForecastPublished, Forecasts, HorizonForecast
 from shared.events.market import Bar, Interval, MarketDataReceived
 from shared.events.trade import Evidence, TradeRequested
+from shared.memory.port import OwnMemory
 from shared.projections.bar import STALE_AFTER, BarHistory
 from shared.projections.view import Views
 
@@ -61,6 +63,7 @@ class OracleDeps:
 
     bars: BarHistory
     views: Views
+    memory: OwnMemory | None = None
 
 
 async def on_market_data_received(
@@ -102,7 +105,7 @@ async def judge_trade(event: TradeRequested, deps: OracleDeps) -> Judgment:
     judged = next(each for each in forecast.horizons if each.days == JUDGED_DAYS)
     ratio = judged.mean / judged.deviation * math.sqrt(_TRADING_DAYS_PER_YEAR / JUDGED_DAYS)
     support = (math.tanh(ratio) + 1 - 2 * judged.probability_of_loss) / 2
-    return Judgment(
+    judgment = Judgment(
         stance=support if event.data.side == "buy" else -support,
         confidence=MOST_CONFIDENCE * min(1.0, forecast.model.observations / (CLOSES_KEPT - 1)),
         rationale=f"Over {JUDGED_DAYS} trading days {forecast.symbol} is expected to return {judged.mean:+.1%},"
@@ -110,6 +113,7 @@ async def judge_trade(event: TradeRequested, deps: OracleDeps) -> Judgment:
         f" the probability of a loss is {judged.probability_of_loss:.0%}.",
         evidence=_evidence(published, forecast, judged, ratio),
     )
+    return await recollected(event, judgment, deps.memory)
 
 
 async def _forecast_as_of(event: TradeRequested, deps: OracleDeps) -> ForecastPublished:

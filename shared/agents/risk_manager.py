@@ -9,6 +9,7 @@ from datetime import datetime
 
 from shared.agents.decision import Decision, Stateless
 from shared.agents.opinion import Judgment
+from shared.agents.recollection import recollected
 from shared.agents.risk_measure import ROUNDING, Histories, RiskLimits, assess, assess_fully, assess_once, days_to_sell
 from shared.errors import MissingError
 from shared.events.emit import Emit
@@ -17,6 +18,7 @@ from shared.events.market import MARKET, MarketCrashDetected
 from shared.events.news import RegulationChanged
 from shared.events.portfolio import Portfolio, PortfolioChanged, Position, RiskAssessed, RiskAssessment, RiskBreach
 from shared.events.trade import Evidence, TradeRequested
+from shared.memory.port import OwnMemory
 from shared.projections.bar import STALE_AFTER, BarHistory
 from shared.projections.portfolio import Owned, Portfolios, stream_of
 
@@ -41,6 +43,7 @@ class RiskDeps:
     portfolios: Portfolios
     limits: RiskLimits
     market: tuple[str, ...] = ()
+    memory: OwnMemory | None = None
 
 
 async def on_portfolio_changed(event: PortfolioChanged, _state: Stateless, deps: RiskDeps) -> Decision[Stateless]:
@@ -117,7 +120,8 @@ async def judge_trade(event: TradeRequested, deps: RiskDeps) -> Judgment:
     after = assess(_as_portfolio(held.data.portfolio, cash, positions), histories, deps.limits)
     judgment = _judge(event, held, before, after, deps.limits)
     shown = _liquidity(held, event.data.symbol, positions, histories)
-    return replace(judgment, evidence=judgment.evidence + shown)
+    measured = replace(judgment, evidence=judgment.evidence + shown)
+    return await recollected(event, measured, deps.memory)
 
 
 async def _histories(symbols: Iterable[str], as_of: datetime, deps: RiskDeps) -> Histories:

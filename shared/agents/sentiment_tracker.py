@@ -15,12 +15,14 @@ from pydantic import BaseModel, ConfigDict
 from shared.agents.decision import Decision
 from shared.agents.opinion import Judgment
 from shared.agents.own_state import OwnState
+from shared.agents.recollection import recollected
 from shared.detection import company, regulation
 from shared.errors import MissingError
 from shared.events.emit import Emit
 from shared.events.market import MARKET
 from shared.events.news import HeadlineRead, HeadlineScore, NewsReceived, RegulationChanged, Sentiment, SentimentScored
 from shared.events.trade import Evidence, TradeRequested
+from shared.memory.port import OwnMemory
 from shared.quant.decay import decayed
 
 NAME = "sentiment_tracker"
@@ -99,6 +101,7 @@ class SentimentDeps:
     """What the sentiment tracker may read."""
 
     own: OwnState[SentimentState]
+    memory: OwnMemory | None = None
 
 
 async def on_news_received(
@@ -185,13 +188,14 @@ async def judge_trade(event: TradeRequested, deps: SentimentDeps) -> Judgment:
         _blend(own, market),
         _blend(*(_sentiment(name, state.headlines.get(name, ()), event.time, {}) for name in (symbol, MARKET))),
     )
-    return Judgment(
+    judgment = Judgment(
         stance=score if event.data.side == "buy" else -score,
         confidence=max(own.confidence, MARKET_SHARE * market.confidence),
         rationale=f"Sentiment on {symbol} is {own.score:+.2f} ({own.weight:.1f} headlines by age),"
         f" on the market {market.score:+.2f}.",
         evidence=tuple(_evidence(scored) for scored in (*own.headlines[-3:], *market.headlines[-2:])),
     )
+    return await recollected(event, judgment, deps.memory)
 
 
 def _ordered(headlines: tuple[Headline, ...]) -> tuple[Headline, ...]:

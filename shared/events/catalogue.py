@@ -14,6 +14,7 @@ from shared.events.envelope import Event
 from shared.events.explanation import ExplanationWritten
 from shared.events.forecast import ForecastPublished
 from shared.events.market import AnalysisCompleted, MarketCrashDetected, MarketDataReceived, MarketWhaleDetected
+from shared.events.memory import MemoryRevoked
 from shared.events.news import HeadlineRead, NewsReceived, RegulationChanged, SentimentScored
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
@@ -58,6 +59,7 @@ EVENTS: dict[str, type[Event]] = {
         ExplanationWritten,
         ReplayRequested,
         ReplayCompleted,
+        MemoryRevoked,
         StepFailed,
         AgentSilenceDetected,
     )

@@ -37,6 +37,7 @@ _DECISIVE = (
     "max_gross",
     "max_drawdown",
     "promoted",
+    "embedder",
 )
 """The settings that decisions rest on; no others leave the desk with a case."""
 

@@ -20,7 +20,7 @@ from shared.events.envelope import Event
 from shared.replay.debug import Change, changed
 from shared.replay.debug_case import Case, Cast
 from shared.replay.engine import Engine
-from shared.replay.fork_reading import Key, ReadingWorld, keys_of
+from shared.replay.fork_reading import Key, ReadingWorld, Recalled, keys_of
 from shared.runtime import Role
 from shared.settings import Settings
 
@@ -73,6 +73,7 @@ class _Kept:
     before: BaseModel
     result: Decision[Any] | FinAgentError
     reads: frozenset[Key]
+    recalls: tuple[Recalled, ...]
 
     @property
     def emits(self) -> tuple[Emit, ...]:
@@ -167,14 +168,15 @@ class _Playing:
 
     async def ask(self, role: Role, event: Event, state: BaseModel) -> _Kept:
         """Let a handler decide, and note what it read."""
-        reads = self.world.reads
+        reads, recalls = self.world.reads, self.world.recalls
         reads.clear()
+        recalls.clear()
         result: Decision[Any] | FinAgentError
         try:
             result = await role.handlers[type(event)](event, state, role.deps)
         except FinAgentError as error:
             result = error
-        return _Kept(event, state, result, frozenset(reads))
+        return _Kept(event, state, result, frozenset(reads), tuple(recalls))
 
     def _noted(self, role: Role) -> dict[type[Event], Handler]:
         async def on_event(event: Event, state: BaseModel, _deps: object) -> Decision[Any]:
@@ -209,7 +211,7 @@ class _Forked(_Playing):
 
     async def ask(self, role: Role, event: Event, state: BaseModel) -> _Kept:
         kept = self._base.kept.get((event.id, role.name))
-        if kept is None or not self._is_as_it_was(kept, event, state):
+        if kept is None or not await self._is_as_it_was(kept, event, state):
             self.rerun += 1
             asked = role if self._others is None else self._others[role.name]
             now = self._with_change(await super().ask(asked, event, state))
@@ -223,11 +225,12 @@ class _Forked(_Playing):
         if self._changed != self._original:
             self._stale |= keys_of(self._original) | keys_of(self._changed)
 
-    def _is_as_it_was(self, kept: _Kept, event: Event, state: BaseModel) -> bool:
+    async def _is_as_it_was(self, kept: _Kept, event: Event, state: BaseModel) -> bool:
         if self._others is not None and self._has_begun:
             return False
         same_state = kept.before is state or kept.before == state
-        return same_state and kept.event == event and kept.reads.isdisjoint(self._stale)
+        same_reads = same_state and kept.event == event and kept.reads.isdisjoint(self._stale)
+        return same_reads and await self.world.remembers(kept.recalls)
 
     def _with_change(self, now: _Kept) -> _Kept:
         if not any(emit.event.id == self._original.id for emit in now.emits) or not isinstance(now.result, Decision):

@@ -1,11 +1,15 @@
 """What a handler read: a replay's world that notes it, and what an event writes, by the same names."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import BaseModel
 
 from shared.agents.own_state import OwnState
 from shared.events.envelope import Event
+from shared.memory.memory import Recollection, Scope
+from shared.memory.port import Memories, Recalling
 from shared.projections.in_memory import InMemoryProjectionStore
 from shared.projections.port import Edition, Row
 from shared.projections.projector import Projector, rows
@@ -15,6 +19,18 @@ from shared.store.port import Filter, Page
 
 type Key = tuple[str, ...]
 """Names something that a handler can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What was asked of a memory, and what came up: any memory may be like a situation, so no name would do."""
+
+    scope: Scope
+    text: str
+    as_of: datetime
+    limit: int
+    graded_first: bool
+    found: tuple[Recollection, ...]
 
 
 def keys_of(event: Event) -> set[Key]:
@@ -79,15 +95,44 @@ class _ReadState[S: BaseModel](OwnState[S]):
         return await self._kept.load(stream)
 
 
+class _ReadMemories(Recalling):
+    def __init__(self, kept: Memories, recalls: list[Recalled]) -> None:
+        self._kept = kept
+        self._recalls = recalls
+
+    async def recall(
+        self, scope: Scope, text: str, as_of: datetime, limit: int = 5, *, graded_first: bool = False
+    ) -> list[Recollection]:
+        found = await self._kept.recall(scope, text, as_of, limit, graded_first=graded_first)
+        self._recalls.append(Recalled(scope, text, as_of, limit, graded_first, tuple(found)))
+        return found
+
+
 class ReadingWorld(World):
     """A world that notes what is read in it."""
 
     def __init__(self, pace: float) -> None:
         super().__init__(pace)
         self.reads: set[Key] = set()
+        self.recalls: list[Recalled] = []
         self.projections = _ReadProjections(self.reads)
         self.store = _ReadStore(self.reads)
         self.projector = Projector(self.projections, self.store)
 
     def own[S: BaseModel](self, agent: str, model: type[S]) -> OwnState[S]:
         return _ReadState(self, agent, model)
+
+    def remember(self, memories: Memories) -> None:
+        super().remember(memories)
+        self.memories = _ReadMemories(memories, self.recalls)
+
+    async def remembers(self, recalls: Iterable[Recalled]) -> bool:
+        """Say whether what was asked of a memory elsewhere brings up the same here."""
+        for each in recalls:
+            assert self.memories is not None
+            found = await self.memories.recall(
+                each.scope, each.text, each.as_of, each.limit, graded_first=each.graded_first
+            )
+            if tuple(found) != each.found:
+                return False
+        return True

@@ -9,7 +9,9 @@ from shared.agents.own_state import OwnState
 from shared.clock import ManualClock
 from shared.events.envelope import FIRST_YEAR, Event
 from shared.events.market import MarketDataReceived
+from shared.memory.port import Memories, Recalling
 from shared.projections.in_memory import InMemoryProjectionStore
+from shared.projections.memory import MemoryFold
 from shared.projections.projector import Projector
 from shared.store.in_memory import InMemoryEventStore
 
@@ -32,6 +34,7 @@ class World:
         self.store = InMemoryEventStore()
         self.projections = InMemoryProjectionStore()
         self.projector = Projector(self.projections, self.store) if is_read else None
+        self.memories: Recalling | None = None
         self.states: dict[tuple[str, str], BaseModel] = {}
         """By agent and stream."""
 
@@ -39,6 +42,12 @@ class World:
         """Add an event to the log, and say whether it was new; bars are only projected, for nobody reads them there."""
         is_kept = self.projector is not None and not isinstance(event, MarketDataReceived)
         return not is_kept or bool(await self.store.append([event]))
+
+    def remember(self, memories: Memories) -> None:
+        """Have what is concluded here folded into memories that nothing else has, for its agents to read."""
+        self.memories = memories
+        if self.projector is not None:
+            self.projector = Projector(self.projections, self.store, MemoryFold(memories, self.store))
 
     def own[S: BaseModel](self, agent: str, model: type[S]) -> OwnState[S]:
         """Give how an agent reads its states here."""

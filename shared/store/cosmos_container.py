@@ -15,7 +15,7 @@ from azure.cosmos.aio import CosmosClient
 from azure.cosmos.exceptions import CosmosResourceExistsError
 
 FILE = Path(__file__).parents[2] / "infra" / "containers.json"
-EVENTS, STATE, PROJECTIONS, LEDGER = "events", "state", "projections", "ledger"
+EVENTS, STATE, PROJECTIONS, LEDGER, MEMORIES = "events", "state", "projections", "ledger", "memories"
 
 
 def containers() -> Iterator[dict[str, Any]]:

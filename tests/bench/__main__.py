@@ -10,7 +10,9 @@ from pathlib import Path
 from tests.bench.measure import BenchError, describe, machine
 from tests.e2e.process import ROOT
 
-PARTS = ("trade", "polling", "mixed", "flat", "profile", "bill", "azure", "alarms", "forecast", "var", "replay")
+PARTS = (
+    *("trade", "polling", "mixed", "flat", "profile", "bill", "azure", "alarms", "forecast", "var", "replay", "memory"),
+)
 FOLDER = ROOT / ".bench"
 """On the disk of the checkout: a folder for temporary files may lie in memory, where an fsync costs nothing."""
 

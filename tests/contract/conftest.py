@@ -27,6 +27,7 @@ pytest.register_assert_rewrite(
             "settlement",
             "projection_store",
             "key_ring",
+            "vector_store",
         )
     )
 )

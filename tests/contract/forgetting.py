@@ -17,10 +17,12 @@ from shared.events.emit import Emit
 from shared.forget import forget
 from shared.ingest import portfolio_event
 from shared.ledger.port import Batch, Entry, Span, Usage
+from shared.memory.bridge import in_thread
 from shared.projections.portfolio import Portfolios
 from shared.projections.projector import Projector
 from shared.store.port import Commit, Filter
 from tests.builders import CLOSE, MINUTE, a_deadline, a_portfolio, a_trade_request, altered, an_opinion, market_data
+from tests.memories import a_memory, an_entry
 
 OWNERS = ("alice", "alice-2", None)
 PLANTED = "planted-by-"
@@ -28,6 +30,7 @@ ALARM = market_data()
 A_DAY_US = 86_400_000_000
 FOUND = {
     "keys": 1,
+    "memories": 1,
     "messages": 1,
     "rows of read models": 2,
     "ledger entries": 2,
@@ -61,6 +64,7 @@ async def things_of(engine: Engine, owner: str | None) -> None:
     if engine.database is not None:
         late = altered(a_deadline(request), owner=owner)
         await engine.settlement.settle(None, [Emit(late, engine.clock.now() + 10 * MINUTE)])
+    await in_thread(engine.vectors.keep, an_entry(a_memory(name, owner=owner)))
     await engine.keys.add(new_key(owner, frozenset({Role.OPERATOR}), CLOSE)[0])
 
 

@@ -65,7 +65,7 @@ def test_document_when_it_points_somewhere_something_is_there(document: dict[str
 
 def test_document_when_an_operation_is_in_it_says_what_it_does(document: dict[str, Any]) -> None:
     operations = _operations(document)
-    assert len(operations) == 33
+    assert len(operations) == 35
     for _, _, operation in operations:
         assert operation["summary"]
         assert operation["description"].endswith(".")

@@ -20,6 +20,7 @@ from shared.events.catalogue import EVENTS
 from shared.events.envelope import Event
 from shared.events.trade import OpinionFormed
 from shared.projections.in_memory import InMemoryProjectionStore
+from shared.projections.memory import FOLDED
 from shared.projections.port import Row
 from shared.projections.projector import Projector
 from shared.runtime import Received
@@ -87,7 +88,7 @@ async def test_projector_when_events_are_folded_is_subscribed_to_just_those() ->
         await Projector(projections, InMemoryEventStore()).project(event)
         if projections.rows:
             folded.add(type(event))
-    assert subscribed(PROJECTOR) == wanted(folded)
+    assert subscribed(PROJECTOR) == wanted(folded | set(FOLDED))
 
 
 def test_subscriptions_when_listed_belong_to_an_agent_the_projector_or_the_replays() -> None:

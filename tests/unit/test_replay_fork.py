@@ -72,12 +72,14 @@ async def test_last_bar_when_changed_asks_hardly_anybody() -> None:
     assert done.rerun <= 5
 
 
-async def test_vote_when_changed_asks_the_consensus_alone() -> None:
+async def test_vote_when_changed_asks_the_consensus_and_who_recalls_it() -> None:
     run = await play(short(), replayed)
     vote = next(event for event in run.came if event.type == "opinion.formed" and event.data.abstained is None)
     changes = {"data.stance": -1.0 if vote.data.stance > 0 else 1.0, "data.confidence": 1.0}
     done = await fork(short(), replayed, vote.id, changes)
-    assert done.rerun <= len(TRADE.judges) + 2  # this vote and those after it, the trade and its deadline
+    later = [event for event in run.came if event.type == vote.type and event.source == vote.source]
+    # This vote and those after it, the trade and its deadline, and what the agent judges later.
+    assert done.rerun <= len(TRADE.judges) + 2 + len(later)
     assert {each.event.source for each in done.differences} == {vote.source, CONSENSUS}
     (reached,) = [each for each in done.differences if each.event.source == CONSENSUS]
     assert reached.event.causationid == vote.data.trigger

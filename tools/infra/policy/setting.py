@@ -20,6 +20,7 @@ NOT_IN_AZURE = {
     "COSMOS_KEY": "by identity",
     "FINAGENT_CORS": "the platform answers preflights itself",
     "FINAGENT_DATA": "the embedded desk's folder",
+    "FINAGENT_EMBEDDER": "the extra that it takes is not deployed",
     "FINAGENT_LOG": "of the embedded host; the platform takes log records itself",
     "FINAGENT_PRICES": "the table that is shipped",
     "FINAGENT_SPEED": "of the recorded feed, which is not deployed",

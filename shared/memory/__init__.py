@@ -1,0 +1,1 @@
+"""What each agent remembers of its own conclusions, and how they turned out: a projection of the log."""
