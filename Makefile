@@ -1,6 +1,6 @@
 # Two commands matter: `make run` and `make test`. Each makes what it needs; nothing is installed outside the .venv folders.
 # `make web` builds the dashboard, which takes Node 20 or later; without Node the API runs all the same.
-.PHONY: run demo screenshots web web-test web-if-node check check-web check-infra infra-types package test audit soak bench cosmos-conformance format clean help
+.PHONY: test-dashboard run demo screenshots web web-test web-if-node check check-web check-infra infra-types package test audit soak bench cosmos-conformance format clean help
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -53,13 +53,17 @@ infra-types: $(TYPES_READY)
 package: $(READY) web-if-node ## what a deployment uploads, in .package
 	@$(BIN)/python -m tools.package
 
-test: $(READY) web web-test ## every test; ARGS="-n0 tests/unit" for some, one at a time
+test: $(READY) web-if-node ## every test; ARGS="-n0 tests/unit" for some, one at a time
 ifdef ARGS
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 else
 	$(BIN)/python -m pytest -n 4 --dist worksteal --ignore tests/browser
-	$(BIN)/python -m pytest tests/browser # one desk and one browser for all of them
+	@if command -v node >/dev/null && [ -x /usr/bin/chromium ]; then $(MAKE) --no-print-directory test-dashboard; \
+	else echo "NOT RUN: the dashboard's tests, which need Node and /usr/bin/chromium (apt-get install chromium)"; fi
 endif
+
+test-dashboard: $(READY) web web-test ## the dashboard's tests alone, in Node and in Debian's Chromium
+	$(BIN)/python -m pytest tests/browser # one desk and one browser for all of them
 
 # By itself it would say that nothing was found where nothing could be asked: hence --strict.
 audit: $(READY) ## known vulnerabilities in what is shipped; asks PyPI
