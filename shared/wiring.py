@@ -50,7 +50,7 @@ from shared.events.envelope import Event
 from shared.events.market import Interval
 from shared.events.replay import Backtest
 from shared.events.trade import OpinionFormed
-from shared.grading import Grading
+from shared.grading import DUE_AFTER, Grading
 from shared.ingest import Ingest, Status
 from shared.ledger.book import Book
 from shared.llm.port import Completer, LanguageModel
@@ -271,7 +271,8 @@ def graded(world: World, interval: Interval) -> Callable[[], Awaitable[Sequence[
     grading = Grading(world.store, world.clock, said, bars, Views(world.projections))
 
     async def tick() -> Sequence[Event]:
-        await grading.tick()
+        if world.has_opinion(world.clock.now() - DUE_AFTER):
+            await grading.tick()
         return said.take()
 
     return tick

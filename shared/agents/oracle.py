@@ -6,7 +6,6 @@ reads the one that was known at the trade's time.
 
 import hashlib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import TYPE_CHECKING
@@ -34,6 +33,7 @@ NAME = "oracle"
 CLOSES_KEPT = 751
 HORIZONS_DAYS = (1, 5, 21)
 LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+_LEVEL_NAMES = tuple(map(str, LEVELS))
 JUDGED_DAYS = 21
 MOST_CONFIDENCE = 0.3
 _TRADING_DAYS_PER_YEAR = 252
@@ -193,6 +193,8 @@ def _forecast(event: MarketDataReceived, symbol: str, days: SymbolDays) -> Forec
 
     from shared.quant import forecast
 
+    if len(days.closes) <= forecast.LEAST_RETURNS:
+        return None
     try:
         filtered = forecast.filter_returns(forecast.log_returns(np.array(days.closes)))
     except MissingError:
@@ -202,7 +204,7 @@ def _forecast(event: MarketDataReceived, symbol: str, days: SymbolDays) -> Forec
         symbol=symbol,
         prices_as_of=days.closed_at,
         close=days.closes[-1],
-        horizons=tuple(_horizon(days, sample) for days, sample in zip(HORIZONS_DAYS, samples, strict=True)),
+        horizons=_horizons(samples),
         model=ForecastModel(
             alpha=forecast.ALPHA,
             beta=forecast.BETA,
@@ -216,19 +218,21 @@ def _forecast(event: MarketDataReceived, symbol: str, days: SymbolDays) -> Forec
     )
 
 
-def _horizon(days: int, sample: "Floats") -> HorizonForecast:
-    import numpy as np
-
+def _horizons(samples: "Floats") -> tuple[HorizonForecast, ...]:
     from shared.quant import forecast
 
-    quantiles: Sequence[float] = np.quantile(sample, LEVELS).tolist()
-    return HorizonForecast(
-        days=days,
-        mean=float(sample.mean()),
-        deviation=float(sample.std()),
-        quantiles={str(level): quantile for level, quantile in zip(LEVELS, quantiles, strict=True)},
-        probability_of_loss=float((sample < 0).mean()),
-        expected_shortfall_95=forecast.expected_shortfall(sample, 0.95),
+    means, deviations = samples.mean(axis=1).tolist(), samples.std(axis=1).tolist()
+    losses, quantiles = (samples < 0).mean(axis=1).tolist(), forecast.quantiles(samples, LEVELS).tolist()
+    return tuple(
+        HorizonForecast(
+            days=days,
+            mean=means[place],
+            deviation=deviations[place],
+            quantiles=dict(zip(_LEVEL_NAMES, quantiles[place], strict=True)),
+            probability_of_loss=losses[place],
+            expected_shortfall_95=forecast.expected_shortfall(samples[place], 0.95),
+        )
+        for place, days in enumerate(HORIZONS_DAYS)
     )
 
 

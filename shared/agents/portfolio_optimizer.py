@@ -22,7 +22,7 @@ from shared.events.news import SentimentScored
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
 from shared.events.rebalance import Rebalance, RebalanceSuggested
 from shared.events.trade import Evidence
-from shared.projections.bar import STALE_AFTER, BarHistory, Closes
+from shared.projections.bar import STALE_AFTER, BarHistory, Closes, aligned
 from shared.projections.portfolio import Portfolios
 from shared.projections.view import Views
 
@@ -124,17 +124,9 @@ def _measured(event: Event) -> tuple[Evidence, ...]:
 
 
 def _returns(histories: Mapping[str, Closes]) -> tuple["Floats", list[float]]:
-    import numpy as np  # a function that never optimises need not load it
-
-    shared = set.intersection(*(set(closes.moments) for closes in histories.values()))
-    if len(shared) <= LEAST_RETURNS:
-        raise MissingError(f"the holdings have {len(shared)} closes in common, {LEAST_RETURNS + 1} are needed")
-    prices = np.column_stack(
-        [
-            [price for moment, price in zip(each.moments, each.prices, strict=True) if moment in shared]
-            for each in histories.values()
-        ]
-    )
+    prices = aligned(histories)
+    if len(prices) <= LEAST_RETURNS:
+        raise MissingError(f"the holdings have {len(prices)} closes in common, {LEAST_RETURNS + 1} are needed")
     returns = prices[1:] / prices[:-1] - 1
     return returns, (returns.std(axis=0) * HORIZON_DAYS**0.5).tolist()
 

@@ -5,12 +5,11 @@ Owns which measures there are, on how much history, and what is left out where t
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from shared.events.portfolio import Portfolio, RiskAssessment, RiskBreach
-from shared.projections.bar import Closes
+from shared.projections.bar import Closes, aligned
 
 if TYPE_CHECKING:
     from shared.quant.risk import Floats
@@ -117,7 +116,7 @@ def _history(weights: dict[str, float], known: Histories) -> "tuple[Floats, Floa
 
     from shared.quant.risk import returns_from_closes
 
-    closes = _aligned(known) if weights and known else np.empty((0, 0))
+    closes = aligned(known) if weights and known else np.empty((0, 0))
     if len(closes) <= LEAST_RETURNS:
         return np.empty(0), np.empty((0, 0))
     return np.array([weights[symbol] for symbol in known]), returns_from_closes(closes)
@@ -194,22 +193,6 @@ def _beta(weights: dict[str, float], known: Histories, market: Histories) -> dic
         return {}
     places = [place for place, symbol in enumerate(together) if symbol in index]
     return {"beta": beta(returns @ shares, returns[:, places].mean(axis=1))}
-
-
-def _aligned(histories: Histories) -> "Floats":
-    """Closes of shape (n_moments, n_assets) at the moments that all the symbols have in common."""
-    import numpy as np
-
-    by_symbol = list(histories.values())
-    moments = by_symbol[0].moments
-    if all(closes.moments == moments for closes in by_symbol):
-        return np.column_stack([closes.prices for closes in by_symbol])
-    shared = set(moments).intersection(*(closes.moments for closes in by_symbol))
-    return np.column_stack([_at(closes, shared) for closes in by_symbol])
-
-
-def _at(closes: Closes, moments: set[datetime]) -> "Floats":
-    return closes.prices[[place for place, moment in enumerate(closes.moments) if moment in moments]]
 
 
 def _breaches(weights: dict[str, float], measures: dict[str, float], limits: RiskLimits) -> tuple[RiskBreach, ...]:

@@ -1,5 +1,6 @@
 """Bars per symbol: what the market did, as it was known at a moment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -69,7 +70,7 @@ class BarHistory:
     def __init__(self, store: ProjectionStore, interval: Interval) -> None:
         self._store = store
         self._view = _view(interval)
-        self._kept: dict[tuple[str, int], tuple[Edition, Closes]] = {}
+        self._kept: dict[tuple[str, int], _Kept] = {}
 
     async def read(
         self,
@@ -96,18 +97,41 @@ class BarHistory:
         """Give the newest `limit` closes as `read` would; kept until the symbol's bars change."""
         edition = self._store.edition(self._view, symbol)
         kept = self._kept.get((symbol, limit))
-        if kept is not None and kept[0] == edition and as_of >= kept[0].newest:
-            return kept[1]
-        closes = _closes(await self._store.read(self._view, symbol, as_of, limit=limit))
+        if kept is not None and kept.edition == edition and as_of >= kept.edition.newest:
+            return kept.closes
+        rows = await self._store.read(self._view, symbol, as_of, limit=limit)
+        closes = _next(kept, rows) if kept is not None else _closes(rows)
         if edition is not None and as_of >= edition.newest:
-            self._keep((symbol, limit), edition, closes)
+            self._keep((symbol, limit), _Kept(edition, rows, closes))
         return closes
 
-    def _keep(self, asked: tuple[str, int], edition: Edition, closes: Closes) -> None:
+    def _keep(self, asked: tuple[str, int], kept: "_Kept") -> None:
         self._kept.pop(asked, None)
         if len(self._kept) >= _KEPT_SYMBOLS:
             del self._kept[next(iter(self._kept))]
-        self._kept[asked] = edition, closes
+        self._kept[asked] = kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """What was read of a symbol, and in which edition of its rows."""
+
+    edition: Edition
+    rows: list[Row]
+    closes: Closes
+
+
+def _next(kept: _Kept, rows: list[Row]) -> Closes:
+    # Mostly one bar came and the oldest went: to read the others again takes longer than what they are read for.
+    known, dropped = kept.closes, len(kept.rows) + 1 - len(rows)
+    if dropped not in (0, 1) or rows[:-1] != kept.rows[dropped:]:
+        return _closes(rows)
+    added = _closes(rows[-1:])
+    return _frozen(
+        (*known.moments[dropped:], *added.moments),
+        _joined(known.prices[dropped:], added.prices),
+        _joined(known.volumes[dropped:], added.volumes),
+    )
 
 
 def _closes(rows: list[Row]) -> Closes:
@@ -116,9 +140,35 @@ def _closes(rows: list[Row]) -> Closes:
     bodies = [from_json(row.body) for row in rows]
     prices = np.array([body[_CLOSE] for body in bodies], dtype=np.float64)
     volumes = np.array([body[_VOLUME] for body in bodies], dtype=np.float64)
+    return _frozen(tuple(row.valid_at for row in rows), prices, volumes)
+
+
+def aligned(histories: Mapping[str, Closes]) -> "Floats":
+    """Give closes of shape (n_moments, n_symbols), at the moments that all the symbols have in common."""
+    import numpy as np
+
+    by_symbol = list(histories.values())
+    moments = by_symbol[0].moments
+    if all(closes.moments == moments for closes in by_symbol):
+        return np.column_stack([closes.prices for closes in by_symbol])
+    common = set(moments).intersection(*(closes.moments for closes in by_symbol))
+    return np.column_stack([_at(closes, common) for closes in by_symbol])
+
+
+def _at(closes: Closes, moments: set[datetime]) -> "Floats":
+    return closes.prices[[place for place, moment in enumerate(closes.moments) if moment in moments]]
+
+
+def _joined(earlier: "Floats", later: "Floats") -> "Floats":
+    import numpy as np
+
+    return np.concatenate([earlier, later])
+
+
+def _frozen(moments: tuple[datetime, ...], prices: "Floats", volumes: "Floats") -> Closes:
     prices.setflags(write=False)
     volumes.setflags(write=False)
-    return Closes(tuple(row.valid_at for row in rows), prices, volumes)
+    return Closes(moments, prices, volumes)
 
 
 def _body(bar: Bar) -> bytes:

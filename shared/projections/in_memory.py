@@ -22,6 +22,8 @@ class InMemoryProjectionStore:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], list[Row]] = {}
         self._editions: dict[tuple[str, str], Edition] = {}
+        self._revised = set[tuple[str, str]]()
+        """Keys of which a row was known later than it is valid, or another one is valid at the same moment."""
         self._numbers = count(1)
 
     async def apply(self, rows: Sequence[Row]) -> None:
@@ -33,6 +35,9 @@ class InMemoryProjectionStore:
                 kept.insert(place, row)
             elif row.body > kept[place].body:
                 kept[place] = row
+            beside = kept[max(0, place - 1) : place + 2]
+            if row.known_at > row.valid_at or sum(each.valid_at == row.valid_at for each in beside) > 1:
+                self._revised.add((row.view, row.key))
             known = self._editions.get((row.view, row.key), Edition(0, row.valid_at))
             self._editions[row.view, row.key] = known.after(row, next(self._numbers))
 
@@ -49,7 +54,11 @@ class InMemoryProjectionStore:
         """Give what was known at `as_of`, oldest first."""
         rows, found = self._rows.get((view, key), []), dict[datetime, Row]()
         last = as_of if until is None else min(as_of, until)
-        for place in reversed(range(bisect_right(rows, last, key=_valid_at))):
+        end = bisect_right(rows, last, key=_valid_at)
+        if (view, key) not in self._revised:
+            begin = 0 if after is None else bisect_right(rows, after, key=_valid_at)
+            return rows[max(begin, end - limit) : end]
+        for place in reversed(range(end)):
             row = rows[place]
             if (len(found) == limit and row.valid_at not in found) or (after is not None and row.valid_at <= after):
                 break
@@ -69,3 +78,4 @@ class InMemoryProjectionStore:
         """Forget everything."""
         self._rows.clear()
         self._editions.clear()
+        self._revised.clear()

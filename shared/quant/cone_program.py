@@ -101,10 +101,17 @@ class ConeProgram:
 
     def _widen(self, count: int) -> None:
         self._added += count
-        self._quadratic = np.pad(self._quadratic, (0, count))
-        self._linear = np.pad(self._linear, (0, count))
+        self._quadratic = _padded(self._quadratic, count, count)
+        self._linear = np.concatenate([self._linear, np.zeros(count)])
         for rows in (self._equal, self._most, self._norms):
-            rows[:] = [(np.pad(part, ((0, 0), (0, count))), values) for part, values in rows]
+            rows[:] = [(_padded(part, 0, count), values) for part, values in rows]
+
+
+def _padded(matrix: Floats, rows: int, columns: int) -> Floats:
+    # numpy.pad takes longer than to solve.
+    padded = np.zeros((matrix.shape[0] + rows, matrix.shape[1] + columns))
+    padded[: matrix.shape[0], : matrix.shape[1]] = matrix
+    return padded
 
 
 def _columns(matrix: Floats) -> _Columns:

@@ -188,9 +188,32 @@ def simulate(
     if not 0 <= seed < 2**128:
         raise InvalidError(f"seed: {seed} is not from 0 to below 2**128")
     generator = np.random.Generator(np.random.Philox(key=seed))
-    drawn = filtered.residuals[generator.integers(0, filtered.residuals.size, (horizons[-1], PATHS))]
-    paths = _paths(filtered, drawn, alpha, beta)
-    return np.sort(np.expm1(paths[np.asarray(horizons) - 1]), axis=1)
+    drawn = filtered.residuals.take(generator.integers(0, filtered.residuals.size, (horizons[-1], PATHS)))
+    return np.sort(np.expm1(_paths(filtered, drawn, horizons, alpha, beta)), axis=1)
+
+
+def quantiles(samples: Floats, levels: Sequence[float]) -> Floats:
+    """Give quantiles of samples, between whose values they are interpolated linearly.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples, n_paths)
+        Each row in ascending order, as `simulate` gives them.
+    levels : sequence of float
+        From 0 to 1.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_levels)
+        As ``numpy.quantile(samples, levels, axis=1).T`` gives them, which would sort them first.
+    """
+    places = np.asarray(levels, dtype=np.float64) * (samples.shape[1] - 1)
+    below = np.floor(places).astype(np.intp)
+    lower, upper = samples[:, below], samples[:, np.minimum(below + 1, samples.shape[1] - 1)]
+    parts = places - below
+    # From the nearer end, so that it is exact at both.
+    nearer = np.where(parts < 0.5, lower + (upper - lower) * parts, upper - (upper - lower) * (1 - parts))  # noqa: PLR2004
+    return np.asarray(nearer, dtype=np.float64)
 
 
 def expected_shortfall(sample: Floats, level: float) -> float:
@@ -219,16 +242,26 @@ def expected_shortfall(sample: Floats, level: float) -> float:
     return 0.0 - float(sample[:worst].mean())
 
 
-def _paths(filtered: Filtered, drawn: Floats, alpha: float, beta: float) -> Floats:
-    """Cumulated log returns of shape (n_periods, n_paths)."""
+def _paths(filtered: Filtered, drawn: Floats, horizons: Sequence[int], alpha: float, beta: float) -> Floats:
+    """Cumulated log returns at the horizons, of shape (n_horizons, n_paths)."""
     base = (1.0 - alpha - beta) * filtered.long_run_variance
-    variance = np.full(drawn.shape[1], filtered.next_variance)
-    steps = np.empty_like(drawn)
-    for period, residual in enumerate(drawn):
-        shock = np.sqrt(variance) * residual
-        steps[period] = filtered.drift + shock
-        variance = base + alpha * shock * shock + beta * variance
-    return np.cumsum(steps, axis=0)
+    variance, total = np.full(drawn.shape[1], filtered.next_variance), np.zeros(drawn.shape[1])
+    shock, step = np.empty_like(total), np.empty_like(total)
+    reached = list[Floats]()
+    # In place: to allocate arrays anew takes as long as to compute them.
+    for period, residuals in enumerate(drawn, start=1):
+        np.sqrt(variance, out=shock)
+        shock *= residuals
+        np.add(filtered.drift, shock, out=step)
+        total += step
+        if period in horizons:
+            reached.append(total.copy())
+        np.multiply(alpha, shock, out=step)
+        step *= shock
+        step += base
+        variance *= beta
+        np.add(step, variance, out=variance)
+    return np.array(reached)
 
 
 def _checked(returns: Floats, long_run_variance: float, alpha: float, beta: float) -> Floats:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 
 from pydantic import BaseModel
 
@@ -9,6 +10,7 @@ from shared.agents.own_state import OwnState
 from shared.clock import ManualClock
 from shared.events.envelope import FIRST_YEAR, Event
 from shared.events.market import MarketDataReceived
+from shared.events.trade import OpinionFormed
 from shared.memory.port import Memories, Recalling
 from shared.projections.in_memory import InMemoryProjectionStore
 from shared.projections.memory import MemoryFold
@@ -37,11 +39,23 @@ class World:
         self.memories: Recalling | None = None
         self.states: dict[tuple[str, str], BaseModel] = {}
         """By agent and stream."""
+        self._opinions: list[datetime] = []
 
     async def append(self, event: Event) -> bool:
         """Add an event to the log, and say whether it was new; bars are only projected, for nobody reads them there."""
-        is_kept = self.projector is not None and not isinstance(event, MarketDataReceived)
-        return not is_kept or bool(await self.store.append([event]))
+        if self.projector is None or isinstance(event, MarketDataReceived):
+            return True
+        is_new = bool(await self.store.append([event]))
+        if is_new and isinstance(event, OpinionFormed):
+            heappush(self._opinions, event.time)
+        return is_new
+
+    def has_opinion(self, of: datetime) -> bool:
+        """Say whether an opinion was formed at a moment or before it that this did not tell of yet."""
+        told = len(self._opinions)
+        while self._opinions and self._opinions[0] <= of:
+            heappop(self._opinions)
+        return len(self._opinions) < told
 
     def remember(self, memories: Memories) -> None:
         """Have what is concluded here folded into memories that nothing else has, for its agents to read."""

@@ -23,6 +23,7 @@ from shared.quant.forecast import (
     expected_shortfall,
     filter_returns,
     log_returns,
+    quantiles,
     simulate,
 )
 
@@ -200,6 +201,12 @@ def test_simulation_when_today_is_calm_widens_faster_than_when_it_is_wild() -> N
 def test_simulation_when_asked_for_nonsense_is_refused(horizons: tuple[int, ...], seed: int) -> None:
     with pytest.raises(InvalidError):
         simulate(filter_returns(a_history()), horizons, seed)
+
+
+@given(arrays(np.float64, (2, 7), elements=st.floats(-1, 1)), st.lists(st.floats(0, 1), min_size=1, max_size=5))
+def test_quantiles_when_compared_with_numpy_are_the_same_to_the_bit(drawn: Floats, levels: list[float]) -> None:
+    samples = np.sort(drawn, axis=1)
+    assert (quantiles(samples, levels) == np.quantile(samples, levels, axis=1).T).all()
 
 
 def test_expected_shortfall_when_the_tail_is_whole_is_its_mean() -> None:

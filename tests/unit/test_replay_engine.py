@@ -16,7 +16,7 @@ from shared.events.trade import TradeDeadlineReached, TradeRequested
 from shared.replay.engine import Engine, Handled
 from shared.replay.world import World
 from shared.runtime import Role
-from tests.builders import CLOSE, DAY, MINUTE, a_bar, a_trade_request, market_data
+from tests.builders import CLOSE, DAY, MINUTE, a_bar, a_trade_request, an_opinion, market_data
 
 HOUR = timedelta(hours=1)
 
@@ -171,3 +171,10 @@ async def test_engine_when_several_are_due_at_once_hands_them_on_in_the_order_of
     )
     assert seen == [event.id for event in log[1:]]
     assert len(seen) == 3
+
+
+async def test_world_when_an_opinion_comes_of_age_tells_of_it_once() -> None:
+    world = World()
+    for moment in (CLOSE + DAY, CLOSE):
+        await world.append(an_opinion(a_trade_request(time=moment), time=moment))
+    assert [world.has_opinion(CLOSE + days * DAY) for days in (-1, 0, 0, 1, 2)] == [False, True, False, True, False]
