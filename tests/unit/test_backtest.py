@@ -12,7 +12,8 @@ from shared.events.market import MarketDataReceived
 from shared.events.portfolio import PortfolioChanged
 from shared.events.rebalance import RebalanceSuggested
 from shared.events.replay import Backtest, TradeFilled
-from shared.events.trade import ConsensusReached, TradeRequested
+from shared.events.trade import ConsensusReached, OpinionFormed, OpinionGraded, TradeRequested
+from shared.grading import DUE_AFTER
 from shared.market.recorded import RecordedMarketSource
 from shared.projections.port import Row
 from shared.replay.backtest import Cast, Played, Run
@@ -78,6 +79,15 @@ def test_diary_when_the_range_is_over_holds_the_opening_and_each_day(autumn: tup
     assert [moment.date() for moment in result.diary.moments[:2]] == [date(2008, 9, 2), date(2008, 9, 2)]
     assert result.diary.moments[-1] == datetime(2008, 10, 10, 20, tzinfo=UTC)
     assert len(result.diary.values) == 1 + 29
+
+
+def test_opinions_when_their_horizon_is_over_are_graded(autumn: tuple[Played, list[Event]]) -> None:
+    _, log = autumn
+    now = of(log, MarketDataReceived)[-1].time
+    voted = [event for event in of(log, OpinionFormed) if event.source == "market_analyst"]
+    due = {event.id for event in voted if event.data.abstained is None and event.time + DUE_AFTER <= now}
+    assert due
+    assert due <= {event.data.opinion for event in of(log, OpinionGraded)}
 
 
 async def test_run_when_played_again_is_the_same(autumn: tuple[Played, list[Event]]) -> None:

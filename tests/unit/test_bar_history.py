@@ -10,8 +10,8 @@ from shared.projections.bar import BarHistory, rows
 from shared.projections.in_memory import InMemoryProjectionStore
 from tests.builders import CLOSE, DAY, a_bar, market_data
 
-# A day that closed, how much later it became known, and its price: late, corrected and repeated ones among them.
-ROWS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3), st.integers(1, 5)), min_size=1, max_size=20)
+# A day that closed, how many days later it became known, and its price: late, corrected and repeated ones among them.
+ROWS = st.lists(st.tuples(st.integers(0, 9), st.integers(-1, 3), st.integers(1, 5)), min_size=1, max_size=20)
 
 
 async def asked(history: BarHistory, as_of: datetime, limit: int) -> tuple[Sequence[datetime], list[float], list[float]]:
@@ -43,7 +43,7 @@ async def test_bars_when_some_came_late_are_those_known_last_of_each_moment(
         await store.apply(rows(market_data(bar).model_copy(update={"time": CLOSE + (day + late) * DAY})))
         # Of two that became known at once, the one whose JSON sorts last.
         if after < day <= min(until, asked_on) and day + late <= asked_on:
-            known[day] = max(known.get(day, (0, 0)), (late, price))
+            known[day] = max(known.get(day, (-1, 0)), (late, price))
     found = await BarHistory(store, "1Day").read(
         "AAPL", CLOSE + asked_on * DAY, after=CLOSE + after * DAY, until=CLOSE + until * DAY, limit=limit
     )
