@@ -10,11 +10,19 @@ from shared.projections.bar import BarHistory, rows
 from shared.projections.in_memory import InMemoryProjectionStore
 from tests.builders import CLOSE, DAY, a_bar, market_data
 
-# A day that closed, how many days later it became known, and its price: late, corrected and repeated ones among them.
-ROWS = st.lists(st.tuples(st.integers(0, 9), st.integers(-1, 3), st.integers(1, 5)), min_size=1, max_size=20)
+
+def came_in(latest: int) -> st.SearchStrategy[list[tuple[int, int, int]]]:
+    """Give days that closed, how many days later each became known, and its price: corrected ones among them."""
+    rows = st.tuples(st.integers(0, 9), st.integers(-1, latest), st.integers(1, 5))
+    return st.lists(rows, min_size=1, max_size=20)
 
 
-async def asked(history: BarHistory, as_of: datetime, limit: int) -> tuple[Sequence[datetime], list[float], list[float]]:
+ROWS = st.one_of(came_in(0), came_in(3))
+
+
+async def asked(
+    history: BarHistory, as_of: datetime, limit: int
+) -> tuple[Sequence[datetime], list[float], list[float]]:
     closes = await history.closes("AAPL", as_of, limit=limit)
     return closes.moments, closes.prices.tolist(), closes.volumes.tolist()
 
