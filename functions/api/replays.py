@@ -16,11 +16,14 @@ from shared.errors import MissingError
 from shared.events.catalogue import decode
 from shared.events.envelope import Event, Share, Token, UtcTime, derive_id
 from shared.events.replay import Backtest, ReplayCompleted, ReplayRequested
-from shared.replay.service import MOST_BARS, MOST_OPEN, bars_of
+from shared.events.step import StepFailed
+from shared.replay.service import MOST_BARS, MOST_OPEN, NAME, bars_of
 from shared.store.port import Filter
 from shared.wiring import Desk, desk
 
 router = operation.router("/api/replays", "replays")
+
+type Ended = ReplayCompleted | StepFailed
 
 RETRY_SECONDS = 30
 _PAGE = 500
@@ -96,8 +99,8 @@ async def request_replay(caller: Calling, request: ReplayRequest, idempotency_ke
 async def list_replays(caller: Calling) -> Response:
     """Give the caller's latest replays, without their reports."""
     current = desk()
-    requested, completed = await _all(current, caller)
-    found = [_summary(current, event, completed.get(event.id)) for event in reversed(requested)]
+    requested, ended = await _all(current, caller)
+    found = [_summary(current, event, ended.get(event.id)) for event in reversed(requested)]
     return operation.answer(ReplayList(replays=[ReplaySummary.model_validate(each) for each in found[:_LISTED]]))
 
 
@@ -114,42 +117,58 @@ async def _answer(
     event = decode(await current.queries.event(caller, replay_id, stream))
     if not isinstance(event, ReplayRequested):
         raise MissingError(f"there is no replay {replay_id}")
-    page = await current.store.page(Filter((ReplayCompleted.name(),), stream, audiences=caller.audiences), "", 1)
-    ended = decode(page.events[0]) if page.events else None
-    assert ended is None or isinstance(ended, ReplayCompleted)
+    ended = await _ended(current, caller, replay_id)
     shown = _summary(current, event, ended)
-    shown |= {"request": event.data, "report": from_json(ended.data.report) if ended and ended.data.report else None}
+    report = ended.data.report if isinstance(ended, ReplayCompleted) else None
+    shown |= {"request": event.data, "report": from_json(report) if report else None}
     return operation.answer(ReplayView.model_validate(shown), status, headers)
 
 
-def _summary(current: Desk, event: ReplayRequested, ended: ReplayCompleted | None) -> dict[str, Any]:
-    state = "open" if ended is None else "failed" if ended.data.problem else "completed"
+async def _ended(current: Desk, caller: Caller, replay_id: str) -> Ended | None:
+    """Give how a replay ended; what was given up may still be played to its end by another host, and that counts."""
+    places = (ReplayCompleted, f"replay-{replay_id}", ""), (StepFailed, f"failure-{NAME}", replay_id)
+    for kind, stream, story in places:
+        wanted = Filter((kind.name(),), stream, story, audiences=caller.audiences)
+        if page := (await current.store.page(wanted, "", 1)).events:
+            ended = decode(page[0])
+            assert isinstance(ended, ReplayCompleted | StepFailed)
+            return ended
+    return None
+
+
+def _summary(current: Desk, event: ReplayRequested, ended: Ended | None) -> dict[str, Any]:
+    completed = ended.data if isinstance(ended, ReplayCompleted) else None
+    problem = ended.data.reason if isinstance(ended, StepFailed) else completed.problem if completed else None
     return {
         "id": event.id,
-        "state": state,
+        "state": "open" if ended is None else "failed" if problem else "completed",
         "requested_at": event.time,
         "progress": 1.0 if ended is not None else max(0.0, min(1.0, current.replays.reached.get(event.id, 0.0))),
-        "problem": ended.data.problem if ended is not None else None,
-        "hash": ended.data.hash if ended is not None else None,
+        "problem": problem,
+        "hash": completed.hash if completed else None,
     }
 
 
 async def _check_open(current: Desk, caller: Caller) -> None:
-    requested, completed = await _all(current, caller)
-    waiting = sum(event.owner == caller.owner and event.id not in completed for event in requested)
+    requested, ended = await _all(current, caller)
+    waiting = sum(event.owner == caller.owner and event.id not in ended for event in requested)
     if waiting >= MOST_OPEN:
         raise ProblemError(429, f"{waiting} replays are not played yet", {"Retry-After": str(RETRY_SECONDS)})
 
 
-async def _all(current: Desk, caller: Caller) -> tuple[list[ReplayRequested], dict[str, ReplayCompleted]]:
+async def _all(current: Desk, caller: Caller) -> tuple[list[ReplayRequested], dict[str, Ended]]:
     """Give what the caller may see: requests in the order of the log, and by request how it ended."""
-    wanted = Filter((ReplayRequested.name(), ReplayCompleted.name()), audiences=caller.audiences)
+    kinds = (ReplayRequested.name(), ReplayCompleted.name(), StepFailed.name())
+    wanted = Filter(kinds, audiences=caller.audiences)
     events, cursor = list[Event](), ""
     while (page := await current.store.page(wanted, cursor, _PAGE)).events:
         events += map(decode, page.events)
         cursor = page.cursor
     requested = [event for event in events if isinstance(event, ReplayRequested)]
-    return requested, {event.correlationid: event for event in events if isinstance(event, ReplayCompleted)}
+    ended = dict[str, Ended]()
+    ended |= {event.correlationid: event for event in events if isinstance(event, StepFailed) and event.source == NAME}
+    ended |= {event.correlationid: event for event in events if isinstance(event, ReplayCompleted)}
+    return requested, ended
 
 
 async def _record(current: Desk, caller: Caller, replay_id: str, asked: Backtest) -> None:

@@ -1,11 +1,12 @@
 """Where replays' results are kept: a folder each, apart from the live log, which appears when it is whole."""
 
+import fcntl
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -68,8 +69,10 @@ class Shelf:
         """
         draft = self.folder / f".{_checked(run)}.{os.getpid()}"
         try:
-            draft.mkdir(parents=True)
+            self._clear(run)
+            draft.mkdir(parents=True, exist_ok=True)
             with (draft / "events.jsonl").open("wb") as log:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 yield Draft(run, draft, log)
             shutil.rmtree(self.folder / run, ignore_errors=True)
             draft.rename(self.folder / run)
@@ -77,6 +80,13 @@ class Shelf:
             raise InvalidError(f"replay: the result cannot be written to {self.folder}: {error.strerror}") from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+    def _clear(self, run: str) -> None:
+        """Remove what a process left that was killed while it wrote; who still writes holds a lock."""
+        for draft in self.folder.glob(f".{run}.*"):
+            with suppress(FileNotFoundError, BlockingIOError), (draft / "events.jsonl").open("rb") as log:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(draft, ignore_errors=True)
 
     def path(self, run: str) -> Path:
         """Give the folder of a result.

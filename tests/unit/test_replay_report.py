@@ -1,6 +1,8 @@
 """The result of a backtest: its report, its manifest, its page, and the folder that appears when it is whole."""
 
+import fcntl
 import json
+import os
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
@@ -74,6 +76,27 @@ async def test_result_when_the_disk_refuses_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InvalidError, match="cannot be written"):
         await made(tmp_path / "file")
+
+
+@pytest.mark.parametrize("process", [1, os.getpid()], ids=["another process", "one of the same id"])
+def test_draft_when_a_process_was_killed_over_it_is_removed_by_the_next(tmp_path: Path, process: int) -> None:
+    left = tmp_path / f".r-1.{process}"
+    left.mkdir()
+    (left / "events.jsonl").write_text("cut o")
+    with Shelf(tmp_path).drafting("r-1"):
+        pass
+    assert names(tmp_path) == ["r-1"]
+    assert (tmp_path / "r-1" / "events.jsonl").read_text() == ""
+
+
+def test_draft_when_another_still_writes_it_stays(tmp_path: Path) -> None:
+    written = tmp_path / ".r-1.1"
+    written.mkdir()
+    with (written / "events.jsonl").open("wb") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        with Shelf(tmp_path).drafting("r-1"):
+            pass
+    assert sorted(names(tmp_path)) == [".r-1.1", "r-1"]
 
 
 def test_shelf_when_there_is_no_such_run_says_so(tmp_path: Path) -> None:
