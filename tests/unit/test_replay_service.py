@@ -1,14 +1,13 @@
 """Backtests that are asked for over HTTP: each comes to a result or to a reason, whatever happens meanwhile."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from local import host_json
 from shared.agents.decision import Stateless
 from shared.errors import TransientError
 from shared.events.replay import Backtest, Replay, ReplayCompleted, ReplayRequested
@@ -32,10 +31,11 @@ async def asked(replays: Replays, event: ReplayRequested) -> Replay:
 
 
 async def endless(_asked: Backtest, _run: str, watch: Watcher) -> Report:
-    """Play for ever, as far as it is let."""
-    while True:
+    """Play on, as far as it is let."""
+    for _ in range(1_000):
         watch(CLOSE, 0.25)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody stopped it")
 
 
 async def test_backtest_when_it_takes_too_long_ends_with_the_reason() -> None:
@@ -54,8 +54,8 @@ async def test_backtest_when_the_host_stops_comes_again() -> None:
 async def test_backtest_when_another_is_played_waits_its_turn_and_then_comes_again_later() -> None:
     replays = Replays(endless, turn_seconds=0.01)
     first = asyncio.create_task(asked(replays, a_replay_request()))
-    while not replays.reached:
-        await asyncio.sleep(0)
+    while not replays.reached:  # noqa: ASYNC110 - it is a thread that comes to it
+        await asyncio.sleep(0.001)
     with pytest.raises(TransientError, match="another replay is being played"):
         await asked(replays, a_replay_request(cash=5.0))
     replays.is_stopped = True
