@@ -1,6 +1,7 @@
 """`finagent replay`: play the past through the desk's agents, on this machine and beside no host."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ def backtest(
     cash: Annotated[float, typer.Option(help="US dollars that the portfolio is worth at first.")] = 100_000,
     rebalance: Annotated[str, typer.Option(help="Take up a suggestion daily, weekly or monthly at most.")] = "weekly",
     benchmark: Annotated[str, typer.Option(help="buy_and_hold, equal_weight, or a symbol.")] = "buy_and_hold",
+    agents: Annotated[str, typer.Option(help="Who takes part, separated by commas.", show_default="all")] = "",
     bars: Annotated[Path | None, typer.Option(help="A CSV file with the bars instead of the desk's source.")] = None,
     news: Annotated[bool, typer.Option("--news", help="Play headlines, too; the sample's are hindsight.")] = False,
     setting: Annotated[
@@ -48,16 +50,20 @@ def backtest(
         given: dict[str, Any] = dict(_pair(each) for each in setting or [])
         given |= {"first_day": _day("--from", first_day), "last_day": _day("--to", last_day)}
         given |= {"symbols": tuple(dict.fromkeys(symbols.upper().split(","))), "cash": cash, "rebalance": rebalance}
+        given |= {"agents": tuple(filter(None, agents.split(",")))}
         asked = _configuration(given | {"benchmark": benchmark, "news": news})
         made, folder = _played(asked, bars, quiet=as_json)
         print_json(made.model_dump(mode="json") | {"folder": str(folder)}) if as_json else _tell(made, folder)
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not sign:
         raise InvalidError(f"--set: {text!r} is not NAME=VALUE, for example slippage=0.001")
-    return name, value
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _day(name: str, text: str) -> date:

@@ -26,7 +26,7 @@ from shared.agents.oracle import OracleDeps
 from shared.agents.own_state import OwnState
 from shared.agents.portfolio_optimizer import OptimizerDeps
 from shared.agents.rebalance_plan import Limits
-from shared.agents.registry import STATES, STEPS, TRADE, promoted
+from shared.agents.registry import STATES, STEPS, TRADE, check_agents, promoted
 from shared.agents.research_agent import ResearchDeps
 from shared.agents.research_evidence import Sources
 from shared.agents.risk_manager import RiskDeps
@@ -255,13 +255,22 @@ def replayed(settings: Settings, world: World) -> dict[str, Role]:
 
 
 def backtested(asked: Backtest, world: World) -> tuple[dict[str, Role], Callable[[], Awaitable[Sequence[Event]]]]:
-    """Give the agents of a backtest, and the grading of their opinions, which gives what it would emit."""
+    """Give the agents of a backtest, and the grading of their opinions, which gives what it would emit.
+
+    Raises
+    ------
+    InvalidError
+        There is no such agent.
+    """
     limits = {name: getattr(asked, name) for name in ("max_weight", "max_var_95", "max_gross", "max_drawdown")}
     settings = Settings.model_validate(
         {str(Settings.model_fields[name].alias): value for name, value in limits.items()}
         | {"FINAGENT_SYMBOLS": ",".join(asked.symbols), "FINAGENT_INTERVAL": asked.interval}
     )
-    return replayed(settings, world), graded(world, asked.interval)
+    cast = replayed(settings, world)
+    check_agents(asked.agents)
+    chosen = {name: role for name, role in cast.items() if name in (*(asked.agents or cast), CONSENSUS)}
+    return chosen, graded(world, asked.interval)
 
 
 def graded(world: World, interval: Interval) -> Callable[[], Awaitable[Sequence[Event]]]:

@@ -10,9 +10,10 @@ from pydantic_core import from_json
 from functions.api import operation
 from functions.api.access import Calling
 from functions.api.problem import FieldError, ProblemError, documented
-from functions.api.request import IdempotencyKey, check_json, own
+from functions.api.request import IdempotencyKey, check_json, check_symbol, own
+from shared.agents.registry import check_agents
 from shared.callers.caller import Caller
-from shared.errors import MissingError
+from shared.errors import InvalidError, MissingError
 from shared.events.catalogue import decode
 from shared.events.envelope import Event, Share, Token, UtcTime, derive_id
 from shared.events.replay import Backtest, ReplayCompleted, ReplayRequested
@@ -85,6 +86,12 @@ class ReplayList(BaseModel):
 async def request_replay(caller: Calling, request: ReplayRequest, idempotency_key: IdempotencyKey = None) -> Response:
     """Ask for a backtest; nothing is bought or sold but in it."""
     current = desk()
+    for symbol in request.symbols:
+        check_symbol(current, symbol, "symbols")
+    try:
+        check_agents(request.agents)
+    except InvalidError as error:
+        raise FieldError("agents", str(error).removeprefix("agents: ")) from error
     if (bars := bars_of(request)) > MOST_BARS:
         raise FieldError("last_day", f"days and history times symbols are {bars:,}, {MOST_BARS:,} at most")
     replay_id = derive_id("replay", *own(caller, idempotency_key)) if idempotency_key else str(uuid4())

@@ -105,6 +105,19 @@ def _reactions(agent: str) -> dict[type[Event], Handler]:
     return {kind: reactions[agent] for kind, reactions in REACTIONS.items() if agent in reactions}
 
 
+def check_agents(names: Collection[str]) -> None:
+    """Refuse what is the name of no agent or candidate.
+
+    Raises
+    ------
+    InvalidError
+        Names who there is.
+    """
+    known = sorted({*STATES, *CANDIDATES})
+    if unknown := sorted(set(names) - set(known)):
+        raise InvalidError(f"agents: no agent is named {', '.join(unknown)}; there are {', '.join(known)}")
+
+
 def promoted(names: Collection[str], steps: tuple[Step, ...] = STEPS) -> tuple[Step, ...]:
     """Give the steps as the consensus counts them, with candidates in the place of those whose versions they are.
 

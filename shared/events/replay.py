@@ -1,16 +1,57 @@
 """Replay events: a backtest that is asked for, what its simulated broker made of a trade, and how a replay ended."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from shared.events.envelope import Event, Fact, NonNegative, Price, Quantity, Symbol, Token, UtcTime
+from shared.events.envelope import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    Event,
+    Fact,
+    NonNegative,
+    Price,
+    Quantity,
+    Symbol,
+    Token,
+    UtcTime,
+)
 from shared.events.market import Interval
 
 NEW_YORK = ZoneInfo("America/New_York")
-Part = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+Part = Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)]
+Cost = Annotated[float, Field(strict=True, ge=0, lt=0.5, allow_inf_nan=False)]
+
+
+def _written(value: object) -> object:
+    # A number, or digits alone, would be read as seconds since 1970.
+    if isinstance(value, int | float) or (isinstance(value, str) and not _DAY.fullmatch(value)):
+        raise ValueError("expected a day, for example 2008-01-31")
+    return value
+
+
+def _number(value: object) -> object:
+    # JSON's 30.0 is an integer; its true is no number.
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+Days = Annotated[int, Field(ge=0, le=5_000), BeforeValidator(_number)]
+
+
+def _within_reach(day: date) -> date:
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(f"beyond the years {FIRST_YEAR} to {LAST_YEAR}")
+    return day
+
+
+Day = Annotated[date, BeforeValidator(_written), AfterValidator(_within_reach)]
+"""A day as RFC 3339 writes it; nothing else is taken for one."""
 
 
 class Backtest(Fact):
@@ -22,6 +63,8 @@ class Backtest(Fact):
         Trading days in New York; the portfolio is worth `cash` before the first one opens.
     lookback_days : int
         Days of history before that the agents know.
+    agents : tuple of str
+        Names of those that take part, apart from the consensus; empty for all.
     rebalance : str
         How often a suggestion is taken up at most.
     fill_price : str
@@ -38,25 +81,35 @@ class Backtest(Fact):
         Risk limits, as in the settings.
     """
 
-    first_day: date
-    last_day: date
-    symbols: tuple[Symbol, ...] = Field(default=("AAPL", "GOOG", "IBM", "MSFT"), min_length=1, max_length=50)
+    first_day: Day
+    last_day: Day
+    symbols: tuple[Symbol, ...] = Field(
+        default=("AAPL", "GOOG", "IBM", "MSFT"), min_length=1, max_length=50, json_schema_extra={"uniqueItems": True}
+    )
     interval: Interval = "1Day"
-    lookback_days: int = Field(default=400, ge=0, le=5_000)
-    cash: float = Field(default=100_000.0, gt=0, le=1e12, allow_inf_nan=False)
+    lookback_days: Days = 400
+    cash: float = Field(default=100_000.0, strict=True, ge=1, le=1e12, allow_inf_nan=False)
+    agents: tuple[Token, ...] = Field(default=(), max_length=20, json_schema_extra={"uniqueItems": True})
     rebalance: Literal["daily", "weekly", "monthly"] = "weekly"
     fill_price: Literal["open", "close"] = "open"
-    slippage: float = Field(default=0.0005, ge=0, lt=0.5, allow_inf_nan=False)
-    fee: float = Field(default=0.0005, ge=0, lt=0.5, allow_inf_nan=False)
-    fee_per_share: float = Field(default=0.0, ge=0, le=1_000, allow_inf_nan=False)
+    slippage: Cost = 0.0005
+    fee: Cost = 0.0005
+    fee_per_share: float = Field(default=0.0, strict=True, ge=0, le=1_000, allow_inf_nan=False)
     most_of_volume: Part = 0.1
     benchmark: Symbol | Literal["buy_and_hold", "equal_weight"] = "buy_and_hold"
-    news: bool = False
+    news: bool = Field(default=False, strict=True)
     max_weight: Part = 0.4
     max_var_95: Part = 0.05
     max_gross: Part = 1.0
     max_drawdown: Part = 0.35
     portfolio: Token = "backtest"
+
+    @field_validator("symbols", "agents")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("one is given twice")
+        return names
 
     @model_validator(mode="after")
     def _days_follow(self) -> Self:

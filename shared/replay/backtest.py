@@ -9,7 +9,9 @@ from shared.broker.port import Account
 from shared.broker.simulated import CorporateAction, SimulatedBroker, Terms
 from shared.errors import InvalidError
 from shared.events.envelope import Event
+from shared.events.explanation import ExplanationWritten
 from shared.events.market import MarketDataReceived
+from shared.events.news import HeadlineRead
 from shared.events.portfolio import RiskAssessed
 from shared.events.replay import Backtest, TradeFill, TradeFilled
 from shared.events.trade import ConsensusReached, OpinionGraded, Vote
@@ -52,6 +54,8 @@ class Diary:
         By the consensus that counted them.
     graded : dict of str to OpinionGraded
         The last by agent.
+    models : set of str
+        The language models that had a part in it.
     """
 
     moments: list[datetime] = field(default_factory=list)
@@ -64,6 +68,7 @@ class Diary:
     votes: dict[str, tuple[Vote, ...]] = field(default_factory=dict)
     graded: dict[str, OpinionGraded] = field(default_factory=dict)
     bars: int = 0
+    models: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +184,8 @@ class Run:
                 diary.votes[event.id] = event.data.votes
             case OpinionGraded():
                 diary.graded[event.data.agent] = event
+            case HeadlineRead() | ExplanationWritten():
+                diary.models |= {call.model for call in event.data.calls}
             case RiskAssessed():
                 self._expected = event.data.measures.get("ewma_var_95")
         if self._record is not None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 type Interval = tuple[float | None, float | None]
 
 HINDSIGHT = "With the sample news, which was written in hindsight: a profit measured with it proves nothing."
+CONTAMINATED = "Contaminated: {} had a part in it, and may have been trained on what came after."
 ONE_IN = 20
 """A loss beyond the value at risk at 95 % is to come once in so many days."""
 
@@ -143,7 +144,7 @@ def report(played: Played, manifest: Manifest, warnings: Sequence[str] = ()) -> 
     statistics = {"annual_return": performance.annual_return, "sharpe": performance.sharpe}
     return Report(
         hash=played.outcome.hash,
-        labels=(*((HINDSIGHT,) if asked.news and manifest.source == "recorded" else ()), *warnings),
+        labels=(*_labels(played, manifest), *warnings),
         desk=_measures(returns),
         benchmark=_measures(against),
         benchmark_name=asked.benchmark,
@@ -196,6 +197,12 @@ def _benchmark(diary: Diary, name: str, value: float) -> "Floats":
         relative = np.concatenate(([1.0], np.cumprod(daily)))[np.newaxis]
     found: Floats = value * relative.mean(axis=0)
     return found
+
+
+def _labels(played: Played, manifest: Manifest) -> tuple[str, ...]:
+    is_hindsight = played.backtest.news and manifest.source == "recorded"
+    models = ", ".join(sorted(played.diary.models))
+    return (*((HINDSIGHT,) if is_hindsight else ()), *((CONTAMINATED.format(models),) if models else ()))
 
 
 def _measures(returns: "Floats") -> Measures:

@@ -18,6 +18,13 @@ from tests.e2e.process import ROOT, DeskProcess
 SEED = 20081015
 _PORTFOLIO = "fuzzed"
 _SYMBOL = "^[A-Z][A-Z0-9.]{0,11}$"
+_SHORT_REPLAY: dict[str, Any] = {
+    "first_day": {"enum": ["2008-01-03", "2008-01-04"]},
+    "last_day": {"enum": ["2008-01-04", "2008-01-08"]},
+    "benchmark": {"enum": ["buy_and_hold", "equal_weight"]},
+    "agents": {"type": "array", "items": {"enum": ["oracle", "risk_manager"]}, "uniqueItems": True},
+}
+"""Each request is played; `fuzz_hooks` shortens what the agents know before."""
 _OPTIONS = (
     *("--checks=all", "--continue-on-failure", "--request-timeout=10", "--suppress-health-check=all", "--warnings=off"),
     *("--generation-database=none", "--no-color"),
@@ -73,7 +80,7 @@ def _document(client: httpx.Client, symbols: list[str]) -> dict[str, Any]:
     schemas["TradeRequest"]["properties"]["portfolio"] = {"enum": [_PORTFOLIO, None]}
     schemas["OptionsRequest"]["properties"]["portfolio"] = {"enum": [_PORTFOLIO, None]}
     schemas["Submission"]["properties"]["published_at"] = {"enum": ["2008-01-02T21:00:00Z", None]}
-    del document["paths"]["/api/replays"]  # each request plays a backtest
+    schemas["ReplayRequest"]["properties"] |= _SHORT_REPLAY
     schemas["Holdings"]["properties"]["positions"]["maxItems"] = 1  # no symbol may come twice
     told = {
         "after": {"enum": ["", "latest", cursor]},

@@ -39,18 +39,23 @@ def test_replay_when_it_is_asked_for_twice_has_the_same_hash_and_its_report(api:
 
 
 def test_replay_when_there_are_no_bars_fails_and_says_why(api: httpx.Client) -> None:
-    asked = api.post("/api/replays", json=WEEK | {"symbols": ["TSLA"]}).json()["id"]
+    asked = api.post("/api/replays", json=WEEK | {"first_day": "1990-01-02", "last_day": "1990-01-09"}).json()["id"]
     document = ended(api, asked)
     assert (document["state"], document["report"]) == ("failed", None)
-    assert "TSLA not recorded" in str(document["problem"])
+    assert "no bar in the 30 days before 1990-01-02" in str(document["problem"])
 
 
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"lookback_days": 5_000, "symbols": ["AAPL", "IBM", *(f"S{number}" for number in range(20))]}, "last_day"),
+        ({"first_day": "1900-01-01"}, "last_day"),
         ({"first_day": "2008-02-01", "last_day": "2008-01-01"}, "body"),
         ({"cash": -1}, "cash"),
+        ({"cash": True}, "cash"),
+        ({"first_day": 0}, "first_day"),
+        ({"news": 0}, "news"),
+        ({"symbols": ["IBM", "TSLA"]}, "symbols"),
+        ({"agents": ["seer"]}, "agents"),
     ],
 )
 def test_replay_when_it_cannot_be_is_refused(api: httpx.Client, changes: dict[str, object], field: str) -> None:

@@ -1,14 +1,19 @@
 """A backtest: fills at the next bar, each from a consensus, one path for the portfolio, and nothing from the future."""
 
 import asyncio
+import json
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from shared import wiring
+from shared.agents.decision import Decision, Stateless
 from shared.errors import InvalidError
+from shared.events.emit import Emit
 from shared.events.envelope import Event
 from shared.events.market import MarketDataReceived
+from shared.events.news import HeadlineRead
 from shared.events.portfolio import PortfolioChanged
 from shared.events.rebalance import RebalanceSuggested
 from shared.events.replay import Backtest, TradeFilled
@@ -17,8 +22,12 @@ from shared.grading import DUE_AFTER
 from shared.market.recorded import RecordedMarketSource
 from shared.projections.port import Row
 from shared.replay.backtest import Cast, Played, Run
+from shared.replay.manifest import manifest
+from shared.replay.report import CONTAMINATED, report
 from shared.replay.world import World
+from shared.runtime import Role
 from tests.backtests import AUTUMN, MIDDLE, AlteredMarketSource, played
+from tests.examples import FULL
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +154,52 @@ def test_configuration_when_the_days_are_the_wrong_way_round_is_refused() -> Non
         Backtest(first_day=date(2008, 2, 1), last_day=date(2008, 1, 1))
     with pytest.raises(ValueError, match="not among the symbols"):
         Backtest(first_day=date(2008, 1, 1), last_day=date(2008, 2, 1), benchmark="TSLA")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("lookback_days", each) for each in (True, 30.5, "30", float("nan"))),
+        *(("cash", each) for each in (False, "5", float("nan"), 0.5)),
+        *(("news", each) for each in (0, "true")),
+        *(("slippage", each) for each in (False, "0.1", -0.1)),
+        *(("first_day", each) for each in (0, "0", "1199145600", "2008-01-02T00:00", "0001-01-01")),
+        ("last_day", "9999-12-31"),
+        *(("symbols", each) for each in (["IBM", "IBM"], "IBM", [])),
+        ("max_weight", True),
+        ("agents", ["oracle", "oracle"]),
+    ],
+)
+def test_configuration_when_a_value_is_of_another_type_is_refused(field: str, value: object) -> None:
+    given = {"first_day": "2008-01-02", "last_day": "2008-02-01"}
+    Backtest.model_validate(given)
+    with pytest.raises(ValueError, match=field):
+        Backtest.model_validate({**given, field: value})
+    Backtest.model_validate_json(json.dumps(given | {"symbols": ["IBM"], "cash": 5, "news": True}))
+
+
+async def test_run_when_some_agents_are_off_hears_only_the_others(autumn: tuple[Played, list[Event]]) -> None:
+    names = ("market_analyst", "portfolio_optimizer", "risk_manager")
+    _, log = await played(AUTUMN.model_copy(update={"agents": names}))
+    assert {event.source for event in of(log, OpinionFormed)} == {"market_analyst", "risk_manager"}
+    assert {"oracle", "sentiment_tracker"} < {event.source for event in of(autumn[1], OpinionFormed)}
+    assert of(log, TradeFilled)
+    with pytest.raises(InvalidError, match="no agent is named seer; there are consensus, market_analyst"):
+        await played(AUTUMN.model_copy(update={"agents": ("seer",)}))
+
+
+async def test_run_when_a_language_model_had_a_part_in_it_is_labelled_contaminated() -> None:
+    def told(asked: Backtest, world: World) -> tuple[dict[str, Role], object]:
+        roles, grade = wiring.backtested(asked, world)
+        read = next(event for event in FULL if isinstance(event, HeadlineRead))
+
+        async def reads(event: Event, _state: Stateless, _deps: None) -> Decision[Any]:
+            return Decision(emits=(Emit(HeadlineRead.caused_by(event, source="narrator", data=read.data)),))
+
+        return {**roles, "narrator": Role("narrator", Stateless, {MarketDataReceived: reads}, None)}, grade
+
+    short = AUTUMN.model_copy(update={"last_day": date(2008, 9, 5), "lookback_days": 10})
+    with_model = await Run(short, RecordedMarketSource(), told).play()  # type: ignore[arg-type]
+    without = await Run(short, RecordedMarketSource(), wiring.backtested).play()
+    labels = [report(each, manifest(short, "file", "0" * 64)).labels for each in (with_model, without)]
+    assert labels == [(CONTAMINATED.format(*with_model.diary.models),), ()]

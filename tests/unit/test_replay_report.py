@@ -156,11 +156,15 @@ def test_command_when_asked_for_json_prints_report_manifest_and_hash(
 
     monkeypatch.setenv("FINAGENT_DATA", str(tmp_path))
     days = ["--from", "2008-01-02", "--to", "2008-01-11", "--symbols", "aapl,ibm", "--set", "lookback_days=30"]
+    days += ["--agents", "risk_manager", "--set", "fill_price=close", "--set", "slippage=1e-3"]
     done = CliRunner().invoke(app, ["replay", "backtest", *days, "--json"])
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert len(document["hash"]) == 64
-    assert document["manifest"]["backtest"]["lookback_days"] == 30
+    asked = document["manifest"]["backtest"]
+    assert [asked[name] for name in ("lookback_days", "fill_price", "slippage")] == [30, "close", 1e-3]
+    assert asked["agents"] == ["risk_manager"]
     assert document["labels"] == []
-    refused = CliRunner().invoke(app, ["replay", "backtest", "--from", "2008", "--json"])
-    assert (refused.exit_code, "--from" in refused.output) == (2, True)
+    for wrong in (["--from", "2008"], ["--set", "lookback_days=true"], ["--agents", "seer"], ["--set", "no_such=1"]):
+        refused = CliRunner().invoke(app, ["replay", "backtest", *wrong, "--json"])
+        assert (refused.exit_code, wrong[-1].partition("=")[0].lstrip("-") in refused.output) == (2, True)

@@ -95,6 +95,36 @@ def test_dividend_when_it_comes_is_paid_once_on_what_was_held() -> None:
     assert broker.account.cash == 1_005
 
 
+def test_account_when_fills_a_split_and_a_dividend_follow_is_what_they_come_to_by_hand() -> None:
+    actions = (
+        CorporateAction("split", "AAPL", CLOSE + 2 * DAY, 2),
+        CorporateAction("dividend", "AAPL", CLOSE + 3 * DAY, 0.5),
+    )
+    broker = a_broker(Terms(slippage=0.01, fee=0.001, most_of_volume=0.1), *actions)
+    broker.place(an_order())
+    # 4 of 10 at 10 * 1.01, fee 0.0404.
+    broker.trade([a_bar(close=10, volume=40, closed_at=CLOSE + DAY)])
+    assert broker.account.cash == pytest.approx(1_000 - 40.4 - 0.0404)
+    # Split 2 for 1: 8 held at 5.05 and 12 still wanted, of which 6 are had at 6 * 1.01, fee 0.03636.
+    [fill] = broker.trade([a_bar(close=6, volume=60, closed_at=CLOSE + 3 * DAY)])
+    assert (fill.quantity, fill.remaining) == (6, 6)
+    assert broker.account.shares == {"AAPL": 14}
+    assert broker.account.prices_paid == {"AAPL": pytest.approx((8 * 5.05 + 6 * 6.06) / 14)}
+    # 14 shares are paid 0.50 each before the 6 that are left are bought at 5 * 1.01, fee 0.0303.
+    [fill] = broker.trade([a_bar(close=5, volume=600, closed_at=CLOSE + 4 * DAY)])
+    assert (fill.quantity, fill.remaining) == (6, 0)
+    assert broker.account.cash == pytest.approx(1_000 - 40.4404 - 36.36 - 0.03636 + 7 - 30.3 - 0.0303)
+    assert broker.account.shares == {"AAPL": 20}
+
+
+def test_split_when_it_is_a_reverse_one_leaves_what_it_leaves_and_that_can_be_sold() -> None:
+    broker = a_broker(FREE, CorporateAction("split", "AAPL", CLOSE, 1 / 3), cash=0, held=10)
+    broker.place(an_order("sell", 10))
+    [fill] = broker.trade([a_bar(close=30, closed_at=NEXT)])
+    assert (fill.quantity, fill.remaining) == (pytest.approx(10 / 3), 0)
+    assert (broker.account.cash, broker.account.shares) == (pytest.approx(100), {})
+
+
 def test_action_when_its_amount_is_not_above_zero_is_refused() -> None:
     with pytest.raises(InvalidError, match="split of AAPL"):
         SimulatedBroker(FREE, [CorporateAction("split", "AAPL", CLOSE, 0)])
