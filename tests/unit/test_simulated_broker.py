@@ -121,8 +121,10 @@ def test_split_when_it_is_a_reverse_one_leaves_what_it_leaves_and_that_can_be_so
     broker = a_broker(FREE, CorporateAction("split", "AAPL", CLOSE, 1 / 3), cash=0, held=10)
     broker.place(an_order("sell", 10))
     [fill] = broker.trade([a_bar(close=30, closed_at=NEXT)])
-    assert (fill.quantity, fill.remaining) == (pytest.approx(10 / 3), 0)
-    assert (broker.account.cash, broker.account.shares) == (pytest.approx(100), {})
+    assert fill.quantity == pytest.approx(10 / 3)
+    assert fill.remaining == 0
+    assert broker.account.cash == pytest.approx(100)
+    assert broker.account.shares == {}
 
 
 def test_action_when_its_amount_is_not_above_zero_is_refused() -> None:
