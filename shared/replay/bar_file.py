@@ -35,16 +35,19 @@ class CsvMarketSource:
         self._bars = _read(path)
 
     async def bars(self, symbols: tuple[str, ...], interval: Interval, start: datetime, end: datetime) -> list[Bar]:
-        """Give the bars that closed after `start` and not after `end`; which interval they are of, the file says not.
+        """Give the bars that closed after `start` and not after `end`.
 
         Raises
         ------
         InvalidError
-            A symbol is not in the file.
+            A symbol is not in the file, or has two bars of a day where they are to be daily.
         """
         if unknown := sorted(set(symbols) - {bar.symbol for bar in self._bars}):
             raise InvalidError(f"symbols: {', '.join(unknown)} not in the file")
-        return [bar for bar in self._bars if start < bar.closed_at <= end and bar.symbol in symbols]
+        found = [bar for bar in self._bars if start < bar.closed_at <= end and bar.symbol in symbols]
+        if interval == "1Day":
+            _check_days(found)
+        return found
 
     async def news(self, symbols: tuple[str, ...], start: datetime, end: datetime) -> list[NewsItem]:
         """Give nothing: the file has no headlines."""
@@ -57,10 +60,17 @@ class CsvMarketSource:
 
 def _read(path: Path) -> list[Bar]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _bars(csv.reader(file, strict=True), path)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidError(f"{path}: cannot be read: {error}") from error
+        body = path.read_bytes()
+        rows = csv.reader(body.decode("utf-8-sig").splitlines(keepends=True), strict=True)
+    except OSError as error:
+        raise InvalidError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        row = error.object.count(b"\n", 0, error.start) + 1
+        raise InvalidError(f"{path} row {row}: cannot be read: this is no text in UTF-8") from error
+    try:
+        return _bars(rows, path)
+    except csv.Error as error:
+        raise InvalidError(f"{path} row {rows.line_num}: cannot be read: {error}") from error
 
 
 def _bars(rows: Iterable[list[str]], path: Path) -> list[Bar]:
@@ -93,10 +103,29 @@ def _moment(text: str) -> datetime:
     try:
         return datetime.combine(date.fromisoformat(text), time(16), NEW_YORK).astimezone(UTC)
     except ValueError:
-        moment = datetime.fromisoformat(text)
+        moment = _instant(text)
     if moment.tzinfo is None:
         raise InvalidError(f"time: {text} has no offset from UTC, as in 2008-01-02T16:00:00-05:00")
     return moment.astimezone(UTC)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidError(
+            f"time: {text[:40]!r} is neither a day such as 2008-01-02 nor a time with its zone"
+        ) from error
+
+
+def _check_days(bars: Iterable[Bar]) -> None:
+    last = dict[str, datetime]()
+    for bar in bars:
+        before, last[bar.symbol] = last.get(bar.symbol), bar.closed_at
+        if before is not None and before.astimezone(NEW_YORK).date() == bar.closed_at.astimezone(NEW_YORK).date():
+            raise InvalidError(
+                f"interval: bars of {bar.symbol} at {before:%Y-%m-%d %H:%M} and {bar.closed_at:%H:%M} UTC are no 1Day"
+            )
 
 
 def _check_order(bar: Bar, last: datetime | None) -> None:

@@ -58,7 +58,7 @@ def _agents() -> Table:
 
     bars, run_hash, seconds = backtest(0.4)
     row: list[Cell] = ["all agents, broker, grading, report", bars, seconds, bars / seconds, run_hash[:12]]
-    note = "Warm-up of 400 days and 2008; a third of it is the oracle, a third the optimizer, who both conclude anew each day."
+    note = "Warm-up of 400 days and 2008; most of it are the oracle and the optimizer, who conclude anew each day."
     return Table("The desk, 2008", ("what", "bars", "CPU s", "bars/s of CPU", "hash"), [row], note)
 
 

@@ -46,7 +46,8 @@ async def test_file_when_its_rows_are_bars_gives_them_by_time(tmp_path: Path) ->
         (HEAD + GOOD.replace("2008-01-02", "2008-01-02T16:00:00"), "row 2: time: .* has no offset"),
         (HEAD + GOOD.replace("2008-01-02", "yesterday"), "row 2: .*yesterday"),
         (HEAD + GOOD + "AAPL,2008-01-03,1", "row 3: has 3 values, not 7"),
-        (HEAD + '"AAPL', "cannot be read"),
+        (HEAD + GOOD.replace("2008-01-02", "01/02/2008"), "row 2: time: '01/02/2008' is neither a day"),
+        (HEAD + '"AAPL', "row 2: cannot be read"),
     ],
 )
 def test_file_when_a_row_is_wrong_is_refused_and_the_row_named(tmp_path: Path, text: str, reason: str) -> None:
@@ -57,9 +58,16 @@ def test_file_when_a_row_is_wrong_is_refused_and_the_row_named(tmp_path: Path, t
 def test_file_when_it_cannot_be_read_says_so(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="cannot be read"):
         CsvMarketSource(tmp_path / "none.csv")
-    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InvalidError, match="cannot be read"):
+    (tmp_path / "binary.csv").write_bytes((HEAD + GOOD).encode() + b"\xff\xfe\x00")
+    with pytest.raises(InvalidError, match="row 3: cannot be read: this is no text"):
         CsvMarketSource(tmp_path / "binary.csv")
+
+
+async def test_file_when_its_bars_are_no_days_says_so(tmp_path: Path) -> None:
+    source = CsvMarketSource(a_file(tmp_path, HEAD + GOOD.replace("2008-01-02", "2008-01-02T15:00:00-05:00") + GOOD))
+    with pytest.raises(InvalidError, match="bars of AAPL at 2008-01-02 20:00 and 21:00 UTC are no 1Day"):
+        await source.bars(("AAPL",), "1Day", START, END)
+    assert len(await source.bars(("AAPL",), "1Hour", START, END)) == 2
 
 
 async def test_file_when_a_symbol_is_not_in_it_says_so(tmp_path: Path) -> None:
