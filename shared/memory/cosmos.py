@@ -98,8 +98,8 @@ class CosmosVectorStore:
         """Forget one memory of a scope."""
         on_loop(self._delete([{"scope": scope.key, "id": memory_id}]))
 
-    def knows(self, scope: Scope) -> bool:
-        """Say whether anything is kept in a scope; asks until something was."""
+    def knows(self, scope: Scope, graded_before: datetime | None = None) -> bool:
+        """Say whether anything is kept in a scope, graded or not; asks until something was."""
         if scope.key not in self._known and on_loop(
             self._account.rows("recall", MEMORIES, "SELECT TOP 1 c.id FROM c", scope.key)
         ):

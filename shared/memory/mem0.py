@@ -117,7 +117,9 @@ class Mem0Memories:
             self._opened().add(memory.text, agent_id=memory.scope.key, metadata={BODY: memory}, infer=False)
 
     def _search(self, scope: Scope, text: str, asked: "Asked") -> list[Recollection]:
-        if not text.strip() or not self._vectors.knows(scope):
+        graded_before = asked.before if asked.graded_first else None
+        # Before anything was graded a recall would change no vote, and costs most of what it costs then.
+        if not text.strip() or not self._vectors.knows(scope, graded_before):
             return []
         filters = {"agent_id": scope.key, ASKED: asked}
         found = self._opened().search(text, filters=filters, top_k=asked.limit, threshold=0.0)["results"]

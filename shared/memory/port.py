@@ -119,8 +119,11 @@ class VectorStore(Protocol):
         """Forget one memory of a scope; another scope's stays."""
         ...
 
-    def knows(self, scope: Scope) -> bool:
-        """Say whether anything is kept in a scope."""
+    def knows(self, scope: Scope, graded_before: datetime | None = None) -> bool:
+        """Say whether anything is kept in a scope; given a moment, whether anything was graded before it.
+
+        A store where that would be a request of its own may answer for the whole scope; never no where there is some.
+        """
         ...
 
     def forget(self, owner: str, *, is_trial: bool = False) -> int:
@@ -155,7 +158,7 @@ class Recalling(Protocol):
         Parameters
         ----------
         graded_first : bool
-            Take what was graded by then before what was not.
+            Take what was graded by then before what was not; where nothing was, it may give nothing.
 
         Returns
         -------

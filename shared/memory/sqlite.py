@@ -96,8 +96,12 @@ class SqliteVectorStore:
         with self._transaction() as connection:
             delete(connection, [(scope.key, memory_id)])
 
-    def knows(self, scope: Scope) -> bool:
-        """Say whether anything is kept in a scope; asks the file until something was."""
+    def knows(self, scope: Scope, graded_before: datetime | None = None) -> bool:
+        """Say whether anything is kept in a scope, or was graded; asks the file until something was kept."""
+        if graded_before is not None:
+            query = "SELECT 1 FROM memories WHERE scope = ? AND graded_at < ? LIMIT 1"
+            with self._read() as connection:
+                return connection.execute(query, (scope.key, to_microseconds(graded_before))).fetchone() is not None
         if scope.key not in self._known:
             with self._read() as connection:
                 row = connection.execute("SELECT 1 FROM memories WHERE scope = ? LIMIT 1", (scope.key,)).fetchone()

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS memories (
 );
 CREATE INDEX IF NOT EXISTS memories_lives ON memories (scope, lives, number);
 CREATE INDEX IF NOT EXISTS memories_known ON memories (scope, known_at);
+CREATE INDEX IF NOT EXISTS memories_graded ON memories (scope, graded_at);
 CREATE INDEX IF NOT EXISTS memories_space ON memories (scope, space, number);
 CREATE TABLE IF NOT EXISTS links (
     link TEXT NOT NULL,

@@ -15,7 +15,7 @@ from shared.memory.bridge import in_thread
 from shared.memory.mem0 import Asked, Mem0Memories
 from shared.memory.memory import Scope
 from shared.memory.sqlite import SqliteVectorStore
-from tests.builders import CLOSE, DAY
+from tests.builders import CLOSE, DAY, SECOND
 from tests.contract.vector_store import LATER, ORACLE
 from tests.memories import EMBEDDER, a_memory, an_outcome
 
@@ -65,6 +65,16 @@ async def test_recall_when_more_are_wanted_than_may_be_gives_twenty(memories: Me
         await memories.remember([a_memory(f"number {number}")])
     assert len(await memories.recall(ORACLE, "number", LATER, 100)) == 20
     assert len(await memories.recall(ORACLE, "number", LATER, 2)) == 2
+
+
+async def test_recall_when_nothing_was_graded_by_then_does_without_mem0(memories: Mem0Memories) -> None:
+    graded = a_memory("buy IBM", outcome=an_outcome(at=CLOSE + 8 * DAY))
+    await memories.remember([graded])
+    memories._mem0 = None  # as in a process that has remembered nothing yet
+    assert await memories.recall(ORACLE, "buy IBM", CLOSE + 8 * DAY, graded_first=True) == []
+    assert memories._mem0 is None
+    [found] = await memories.recall(ORACLE, "buy IBM", CLOSE + 8 * DAY + SECOND, graded_first=True)
+    assert found.memory == graded
 
 
 async def _mem0(memories: Mem0Memories) -> Any:
@@ -122,7 +132,12 @@ asyncio.run(main())
 
 
 def test_mem0_when_it_works_calls_nobody_and_writes_into_its_folder(tmp_path: Path) -> None:
-    environment = {**os.environ, "HOME": str(tmp_path / "home"), "MEM0_TELEMETRY": "True", "MEM0_DIR": "/nowhere"}
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path / "home"),
+        "MEM0_TELEMETRY": "True",
+        "MEM0_DIR": str(tmp_path / "nowhere"),
+    }
     command = [sys.executable, "-W", "ignore", "-c", _ALONE, str(tmp_path / "mem0")]
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (said.returncode, said.stdout.strip()) == (0, "['mem0']"), said.stderr

@@ -75,6 +75,17 @@ class VectorStoreContract(ABC):
         other = EMBEDDER.embed([found[1][0].text])[0]
         assert found[1][1] == pytest.approx(max(0.0, float(vector @ other)), abs=1e-5)
 
+    async def test_store_when_asked_for_what_was_graded_knows_its_own_scope_s_and_not_the_future(
+        self, store: VectorStore
+    ) -> None:
+        graded_at = CLOSE + 8 * DAY
+        await kept(store, a_memory(outcome=an_outcome(at=graded_at)))
+        assert await in_thread(store.knows, ORACLE)
+        assert await in_thread(store.knows, ORACLE, graded_at + SECOND)
+        others = (Scope("oracle", "anna"), Scope("risk_manager"))
+        assert [await in_thread(store.knows, other, LATER) for other in others] == [False, False]
+        assert [await in_thread(store.knows, other) for other in others] == [False, False]
+
     async def test_nearest_when_limited_gives_so_many(self, store: VectorStore) -> None:
         await kept(store, *days("alpha one", "alpha two", "alpha three", "beta"))
         found = await nearest(store, "alpha two", limit=2)
