@@ -40,7 +40,8 @@ async def recollected(event: TradeRequested, judgment: Judgment, memory: OwnMemo
     if not graded:
         return judgment
     shrunk = factor(graded)
-    shown = Evidence(name=FACTOR, value=shrunk, unit="times the confidence")
+    nearest = max(graded, key=lambda each: each.similarity).memory
+    shown = Evidence(name=FACTOR, value=shrunk, unit="times the confidence", event=nearest.event)
     evidence = (*judgment.evidence, *(_evidence(each) for each in graded), shown)
     return replace(judgment, confidence=judgment.confidence * shrunk, evidence=evidence)
 

@@ -134,6 +134,7 @@ def test_route_when_it_is_asked_for_anothers_answers_as_if_there_were_nothing(
     by_id = {path for method, path in ROLES if method == "GET" and "{" in path}
     assert by_id - asked.keys() == {
         "/api/agents/{name}",
+        "/api/agents/{name}/memory",
         "/api/bars/{symbol}",
         "/api/forecasts/{symbol}",
         "/api/schemas/{event_type}",
@@ -300,6 +301,18 @@ def test_agent_when_another_looks_tells_nothing_of_hers(guarded: Guarded, alice:
         for caller in ("bob", "carol"):
             with guarded.client(caller) as api:
                 assert _told(api.get(f"/api/agents/{name}").raise_for_status().text, hers) == set()
+
+
+def test_memory_when_another_looks_is_its_own(guarded: Guarded, alice: httpx.Client, hers: Hers) -> None:
+    path = "/api/agents/risk_manager/memory"
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not _told(alice.get(path).raise_for_status().text, hers):
+        assert time.monotonic() < deadline, "nothing is remembered"
+        time.sleep(0.1)
+    for caller in ("bob", "carol", "desk"):
+        with guarded.client(caller) as api:
+            for query in ("", "?q=buy+IBM"):
+                assert _told(api.get(path + query).raise_for_status().text, hers) == set()
 
 
 def _until_it_has_a_view(api: httpx.Client, agent: str) -> None:

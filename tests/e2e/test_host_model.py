@@ -65,6 +65,6 @@ def test_trade_when_the_host_has_a_model_is_explained_and_paid_once(tmp_path: Pa
                 assert client.get("/api/health").json()["status"] == "ready"
                 assert client.get("/api/dead-letters").json()["dead_letters"] == []
         assert len(openai.seen) == asked + 2
-    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert KEY.encode() not in kept
     assert read_log(desk.file, "SELECT count(*) FROM events WHERE type = 'explanation.written'") == [(2,)]
