@@ -3,12 +3,18 @@
 from weakref import finalize
 
 from shared.engine import Engine
+from shared.errors import InvalidError
 from shared.memory.hashing import HashingEmbedder
 from shared.memory.mem0 import Mem0Memories
+from shared.memory.openai import OpenAIEmbedder, identity_token
 from shared.memory.port import Embedder, Memories, Recalling
 from shared.memory.sqlite import SqliteVectorStore
+from shared.model import address
 from shared.replay.world import World
 from shared.settings import Settings
+
+OPENAI_MODEL = "text-embedding-3-small"
+"""At Azure OpenAI the name of its deployment, too."""
 
 
 def desk_memories(settings: Settings, engine: Engine) -> Memories:
@@ -17,7 +23,7 @@ def desk_memories(settings: Settings, engine: Engine) -> Memories:
     Raises
     ------
     InvalidError
-        The embedder that the settings name is not installed.
+        The embedder that the settings name is not installed, or has no server.
     """
     # Where the desk has no folder of its own, mem0 has the system's temporary one.
     folder = None if engine.database is None else settings.data / "mem0"
@@ -35,8 +41,15 @@ def replay_memories(settings: Settings, world: World) -> Recalling:
 
 
 def _embedder(settings: Settings) -> Embedder:
-    if settings.embedder == "hashing":
-        return HashingEmbedder()
-    from shared.memory.minilm import MiniLmEmbedder
+    match settings.embedder:
+        case "hashing":
+            return HashingEmbedder()
+        case "minilm":
+            from shared.memory.minilm import MiniLmEmbedder
 
-    return MiniLmEmbedder.installed()
+            return MiniLmEmbedder.installed()
+        case "openai":
+            if not settings.has_model:
+                raise InvalidError("FINAGENT_EMBEDDER: openai needs a server: set OPENAI_API_KEY, or another's address")
+            url, key = address(settings)
+            return OpenAIEmbedder(url, identity_token if key is None else key, OPENAI_MODEL)

@@ -14,14 +14,21 @@ def completer(settings: Settings) -> Completer | None:
     """Give the server that the settings name; None where they name none."""
     if not settings.has_model:
         return None
-    from shared.llm.openai import OPENAI_URL, OpenAICompleter, Server
+    from shared.llm.openai import OpenAICompleter, Server
+
+    url, key = address(settings)
+    return OpenAICompleter(Server(url, key, is_known=url != settings.openai_base_url), settings.model)
+
+
+def address(settings: Settings) -> tuple[str, str | None]:
+    """Give where the models are that the settings name, and what opens it: None for an identity."""
+    from shared.llm.openai import OPENAI_URL
 
     if settings.azure_openai_endpoint:
         url, key = f"{settings.azure_openai_endpoint.rstrip('/')}/openai/v1", settings.azure_openai_api_key
     else:
         url, key = settings.openai_base_url or OPENAI_URL, settings.openai_api_key or SecretStr("none")
-    server = Server(url, None if key is None else key.get_secret_value(), is_known=url != settings.openai_base_url)
-    return OpenAICompleter(server, settings.model)
+    return url, None if key is None else key.get_secret_value()
 
 
 def language_model(

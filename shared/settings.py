@@ -99,11 +99,12 @@ class Settings(BaseModel):
         alias="FINAGENT_PROMOTED",
         description="Candidates that vote in the place of the agents that they are versions of, separated by commas.",
     )
-    embedder: Literal["hashing", "minilm"] = Field(
+    embedder: Literal["hashing", "minilm", "openai"] = Field(
         "hashing",
         alias="FINAGENT_EMBEDDER",
         description="What finds similar memories: `hashing` goes by words, `minilm` by meaning and needs the extra of"
-        " that name. After a change `finagent rebuild`.",
+        " that name, `openai` by the meaning that text-embedding-3-small of your language model's server sees, which"
+        " costs. After a change `finagent rebuild`.",
     )
     auth: Literal["none", "key", "entra"] = Field(
         "none",

@@ -4,7 +4,7 @@ The SDK is imported with the first text. What is sent are the words of `situatio
 """
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,10 @@ from shared.errors import InvalidError, TransientError
 from shared.memory.port import DIMENSIONS, Vectors
 
 if TYPE_CHECKING:
+    from azure.identity import DefaultAzureCredential
     from openai import OpenAI
 
+_AZURE_SCOPE = "https://cognitiveservices.azure.com/.default"
 _UNIT = 1e-3
 """How far from one a vector's length may be; others are refused, as their cosines would not compare."""
 _SERVER_ERRORS, _BUSY, _SLOW = 500, 429, 408
@@ -83,3 +85,27 @@ class OpenAIEmbedder:
         from openai import OpenAI
 
         return OpenAI(api_key=self._key, base_url=self._url, timeout=self._seconds, max_retries=1)
+
+
+@cache
+def _identity() -> "DefaultAzureCredential":
+    # One, as it keeps its tokens until they end.
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential()
+
+
+def identity_token() -> str:
+    """Give what the identity that the process runs under opens Azure OpenAI with.
+
+    Raises
+    ------
+    TransientError
+        It has no token.
+    """
+    from azure.core.exceptions import ClientAuthenticationError
+
+    try:
+        return str(_identity().get_token(_AZURE_SCOPE).token)
+    except ClientAuthenticationError as error:
+        raise TransientError("embedding: the identity has no token for the model") from error

@@ -17,7 +17,7 @@ class Projector:
     def __init__(self, projections: ProjectionStore, store: EventStore, memory: MemoryFold | None = None) -> None:
         self._projections = projections
         self._store = store
-        self._memory = memory
+        self.memory = memory
 
     async def project(self, event: Event) -> None:
         """Fold one event of the live desk; doing it twice, or in another order, gives the same."""
@@ -34,8 +34,8 @@ class Projector:
         log; doing it again starts anew and gives them whole, because a fold depends on its event alone.
         """
         await self._projections.clear()
-        if self._memory is not None:
-            await self._memory.clear()
+        if self.memory is not None:
+            await self.memory.clear()
         count, cursor = 0, ""
         while True:
             page = await self._store.page(Filter(), cursor, _PAGE)
@@ -48,8 +48,8 @@ class Projector:
             count, cursor = count + len(page.events), page.cursor
 
     async def _remember(self, event: Event) -> None:
-        if self._memory is not None:
-            await self._memory.project(event)
+        if self.memory is not None:
+            await self.memory.project(event)
 
 
 def rows(event: Event) -> list[Row]:

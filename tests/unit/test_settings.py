@@ -24,7 +24,7 @@ MALFORMED = {
     "FINAGENT_MAX_GROSS": ["0", "1.1", "nan", "all"],
     "FINAGENT_MAX_DRAWDOWN": ["0", "1.1", "nan", "35 %"],
     "FINAGENT_PROMOTED": ["-fast", "a b"],
-    "FINAGENT_EMBEDDER": ["openai", "MINILM"],
+    "FINAGENT_EMBEDDER": ["OpenAI", "MINILM"],
     "FINAGENT_AUTH": ["None", "token"],
     "FINAGENT_REQUESTS_PER_SECOND": ["0", "-1", "nan", "inf", "many"],
     "FINAGENT_CORS": ["*", "desk.example", "https://desk.example/", "https://desk.example/app", "null"],
