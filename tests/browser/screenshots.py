@@ -1,5 +1,6 @@
 """`make screenshots`: takes each view in both themes at desktop and phone width, on a real desk in September 2008."""
 
+import time
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ SHOWN = {
     "desk": "fin-watchlist tbody tr",
     "trade": "fin-decision svg",
     "portfolio": "fin-portfolio .figures",
+    "replay": "fin-replay table.measures",
     "operations": "fin-operations .total",
 }
 
@@ -31,10 +33,10 @@ def main() -> None:
         DeskProcess(Path(folder), port=free_port(Random()), **DESK) as desk,
         desk.client() as api,
     ):
-        trade = _prepare(api)
+        subjects = {"trade": f"/{_prepare(api)}", "portfolio": "/main", "replay": f"/{_replay(api)}"}
         for theme in ("light", "dark"):
             for size, suffix in ((DESKTOP, ""), (PHONE, "-phone")):
-                _take(browser, desk.about["url"], trade, size, theme + suffix)
+                _take(browser, desk.about["url"], subjects, size, theme + suffix)
 
 
 def _prepare(api: httpx.Client) -> str:
@@ -46,13 +48,21 @@ def _prepare(api: httpx.Client) -> str:
     return str(asked.json()["id"])
 
 
-def _take(browser: Browser, url: str, trade: str, size: tuple[int, int], name: str) -> None:
+def _replay(api: httpx.Client) -> str:
+    """Replay 2008, and give it once it was played."""
+    asked = {"first_day": "2008-01-01", "last_day": "2008-12-31"}
+    replay = str(api.post("/api/replays", json=asked).raise_for_status().json()["id"])
+    while api.get(f"/api/replays/{replay}").json()["state"] == "open":
+        time.sleep(1)
+    return replay
+
+
+def _take(browser: Browser, url: str, subjects: dict[str, str], size: tuple[int, int], name: str) -> None:
     with context(browser, size, dark=name.startswith("dark")) as profile:
         page = profile.new_page()
         page.goto(url)
         for view, shown in SHOWN.items():
-            subject = {"trade": f"/{trade}", "portfolio": "/main"}.get(view, "")
-            page.goto(f"{url}/#/{view}{subject}")
+            page.goto(f"{url}/#/{view}{subjects.get(view, '')}")
             expect(page.locator(shown).first).to_be_visible()
             _settle(page, view)
             page.screenshot(path=FOLDER / f"ui-{view}-{name}.png", full_page=True)

@@ -16,10 +16,9 @@ import type { Bar } from "../generated/schema";
 import { barTime, candles, type FanPoint, fanDays, type Interval, movingAverage, volumes } from "./chart-data";
 import { Fan } from "./chart-fan";
 import { drawn, type Mark } from "./chart-mark";
+import type { Colours } from "./colours";
 
 const AVERAGES = [50, 200] as const;
-
-export type Colours = Record<"text" | "quiet" | "line" | "surface" | "up" | "down" | "warn" | "accent", string>;
 
 /** The picture: candles, volume, averages, the forecast's fan and marks, on TradingView's Lightweight Charts. */
 export class ChartCanvas {

@@ -2,6 +2,7 @@ import type { SeriesMarker, SeriesMarkerBar, UTCTimestamp } from "lightweight-ch
 import { type DeskEvent, isOf } from "../client/event";
 import type { Bar } from "../generated/schema";
 import { barTime, type Interval } from "./chart-data";
+import type { Colours } from "./colours";
 
 /** Types of events that the chart marks. */
 export const MARKED = [
@@ -22,7 +23,6 @@ export interface Mark {
 }
 
 export type Kind = "crash" | "whale" | "news" | "opinion" | "consensus";
-type Colours = Record<"up" | "down" | "warn" | "quiet" | "accent", string>;
 type Look = Pick<SeriesMarkerBar<UTCTimestamp>, "shape" | "position" | "text"> & { colour: keyof Colours };
 
 /** How each kind of mark looks, and what the legend says of it. */

@@ -67,7 +67,7 @@ export abstract class DeskElement extends LitElement {
   protected heard(_events: readonly DeskEvent[]): void {}
 
   /** Tell whoever listens what was chosen here. */
-  protected choose(name: "event" | "symbol" | "trade", id: string): void {
+  protected choose(name: "event" | "symbol" | "trade" | "replay", id: string): void {
     this.dispatchEvent(new CustomEvent(`fin-${name}`, { detail: id, bubbles: true, composed: true }));
   }
 

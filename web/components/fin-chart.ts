@@ -4,9 +4,10 @@ import { customElement, property, query, state } from "lit/decorators.js";
 import { type DeskEvent, isOf } from "../client/event";
 import { history } from "../client/history";
 import type { Bar, Bars, ForecastView } from "../generated/schema";
-import type { ChartCanvas, Colours } from "./chart-canvas";
+import type { ChartCanvas } from "./chart-canvas";
 import { barTime, fan } from "./chart-data";
 import { LOOKS, MARKED, type Mark, marks } from "./chart-mark";
+import { coloursIn, onRecolour } from "./colours";
 import { DeskElement } from "./desk-element";
 import { eventText } from "./event-text";
 import { percent, price, short } from "./number-text";
@@ -19,7 +20,6 @@ const RANGES: [string, number][] = [
   ["1 year", 252],
   ["All", 5000],
 ];
-const COLOURS = ["text", "quiet", "line", "surface", "up", "down", "warn", "accent"] as const;
 
 /**
  * `<fin-chart symbol>`: candles, volume, averages, the oracle's forecast, and what happened, live.
@@ -51,19 +51,16 @@ export class FinChart extends DeskElement {
   #fresh: DeskEvent[] = [];
   #marks: Mark[] = [];
   #canvas: ChartCanvas | undefined;
-  readonly #scheme = matchMedia("(prefers-color-scheme: dark)");
-  readonly #repaint = () => this.#canvas && this.#draw(true);
+  #leave = () => {};
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.#scheme.addEventListener("change", this.#repaint);
-    addEventListener("fin-theme", this.#repaint);
+    this.#leave = onRecolour(() => this.#canvas && this.#draw(true));
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#scheme.removeEventListener("change", this.#repaint);
-    removeEventListener("fin-theme", this.#repaint);
+    this.#leave();
     this.#canvas?.remove();
     this.#canvas = undefined;
   }
@@ -71,7 +68,7 @@ export class FinChart extends DeskElement {
   protected override async firstUpdated(): Promise<void> {
     const { ChartCanvas } = await import("./chart-canvas");
     if (!this.isConnected) return;
-    this.#canvas = new ChartCanvas(this.box, this.#colours(), (time) => {
+    this.#canvas = new ChartCanvas(this.box, coloursIn(this.renderRoot), (time) => {
       this.pointed = time;
     });
     this.#draw(true);
@@ -131,24 +128,12 @@ export class FinChart extends DeskElement {
     const known = this.#bars.value;
     this.requestUpdate();
     if (!known || !this.#canvas) return;
-    if (isRepainted) this.#canvas.paint(this.#colours());
+    if (isRepainted) this.#canvas.paint(coloursIn(this.renderRoot));
     const events = new Map([...(this.#past.value ?? []), ...this.#fresh].map((event) => [event.id, event]));
     this.#marks = marks([...events.values()], this.symbol, known.bars, known.interval);
     this.#canvas.show(known.bars, known.interval);
     this.#canvas.showMarks(this.#marks);
     this.#canvas.showFan(this.#forecast.value ? fan(this.#forecast.value) : []);
-  }
-
-  /** The canvas knows no custom properties: each is looked up as the colour of an element. */
-  #colours(): Colours {
-    const probe = document.createElement("span");
-    this.renderRoot.append(probe);
-    const found = COLOURS.map((name) => {
-      probe.style.color = `var(--${name})`;
-      return [name, getComputedStyle(probe).color];
-    });
-    probe.remove();
-    return Object.fromEntries(found) as Colours;
   }
 
   #walk(event: KeyboardEvent): void {

@@ -24,6 +24,7 @@ export class FinDesk extends DeskElement {
   #symbol = "AAPL";
   #trade = "";
   #portfolio = "";
+  #replay = "";
   #leave = () => {};
 
   override connectedCallback(): void {
@@ -48,6 +49,7 @@ export class FinDesk extends DeskElement {
     if (view === "desk" && subject) this.#symbol = subject;
     if (view === "trade") this.#trade = subject || this.#trade;
     if (view === "portfolio") this.#portfolio = subject || this.#portfolio;
+    if (view === "replay") this.#replay = subject || this.#replay;
     this.route = { view, subject };
     document.title = `${words(view)} · FinAgent`;
   };
@@ -68,7 +70,8 @@ export class FinDesk extends DeskElement {
   }
 
   #subject(view: View): string {
-    return { desk: this.#symbol, trade: this.#trade, portfolio: this.#portfolio, replay: "", operations: "" }[view];
+    const subjects = { desk: this.#symbol, trade: this.#trade, portfolio: this.#portfolio, replay: this.#replay };
+    return view === "operations" ? "" : subjects[view];
   }
 
   #changeTheme(): void {
@@ -89,7 +92,8 @@ export class FinDesk extends DeskElement {
       <main id="content" tabindex="-1"
         @fin-event=${(event: CustomEvent<string>) => this.#showEvent(event.detail)}
         @fin-symbol=${(event: CustomEvent<string>) => this.#go("desk", event.detail)}
-        @fin-trade=${(event: CustomEvent<string>) => this.#go("trade", event.detail)}>
+        @fin-trade=${(event: CustomEvent<string>) => this.#go("trade", event.detail)}
+        @fin-replay=${(event: CustomEvent<string>) => this.#go("replay", event.detail)}>
         <h1 class="unseen">${words(this.route.view)}</h1>
         ${this.isDenied ? html`<fin-key></fin-key>` : this.#view()}
       </main>
@@ -117,7 +121,7 @@ export class FinDesk extends DeskElement {
       case "portfolio":
         return portfolioView(this.#portfolio, this.event);
       case "replay":
-        return html`<section class="panel"><header><h2>Replay</h2></header><p class="note">This desk cannot replay yet.</p></section>`;
+        return html`<fin-replay replay-id=${this.#replay}></fin-replay>`;
       case "operations":
         return html`<fin-operations><fin-latency trade-id=${this.#trade}></fin-latency><fin-event event-id=${this.event}></fin-event></fin-operations>`;
     }

@@ -116,6 +116,14 @@ export const ENTRIES: Entry[] = [
     live: () => html`<fin-research></fin-research>`,
   },
   {
+    tag: "fin-replay",
+    says: "Play the past to the desk's agents: how far it is, value and fall day by day with what was bought and sold, and the report.",
+    code: "<fin-replay></fin-replay>",
+    attributes: [["replay-id", "The replay to show; none, unless given."], BASE],
+    fires: ["fin-replay"],
+    live: () => html`<fin-replay></fin-replay>`,
+  },
+  {
     tag: "fin-operations",
     says: "Whether the desk is well, what waits, what was given up and the way back, and what it costs. For operators.",
     code: "<fin-operations></fin-operations>",
