@@ -74,7 +74,7 @@ def test_gallery_when_it_is_examined_has_each_component_and_no_serious_fault(sho
     expect(page.locator("fin-operations .total")).to_be_visible()
     names, exported = page.evaluate(NAMES)
     tags = {re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in exported}
-    assert tags - set(names) == {"fin-decision", "fin-holdings", "fin-playback"}  # parts of others
+    assert tags - set(names) == {"fin-agent", "fin-decision", "fin-holdings", "fin-playback"}  # parts of others
     page.evaluate(AXE.read_text())
     assert page.evaluate(SERIOUS) == []
 

@@ -35,6 +35,16 @@ def test_symbol_when_it_is_chosen_is_charted_and_named_in_the_address(show: Open
     expect(page.locator("fin-chart h2")).to_have_text("IBM")
 
 
+def test_agent_when_it_is_chosen_shows_its_record_as_of_a_day(show: Open, api: httpx.Client) -> None:
+    page = show().page
+    page.locator("fin-agents").get_by_role("button", name="Risk manager").click()
+    agent = page.locator("fin-agent")
+    expect(agent.locator(".about")).to_have_text(api.get("/api/agents/risk_manager").json()["about"])
+    agent.get_by_label("As of the end of").fill("2008-01-02")
+    expect(agent).to_contain_text("None of its votes was graded by 2 Jan 2008")
+    expect(agent).to_contain_text("As of 2 Jan 2008, 23:59 UTC")
+
+
 def test_trade_when_it_is_asked_for_shows_votes_consensus_and_their_reasons(show: Open, api: httpx.Client) -> None:
     hold(api, "main")
     page = show("/#/trade").page
@@ -42,6 +52,7 @@ def test_trade_when_it_is_asked_for_shows_votes_consensus_and_their_reasons(show
     page.get_by_role("button", name="Ask the agents").click()
     expect(page.locator("fin-trade .verdict strong")).to_have_text(re.compile("Approved|Rejected|No quorum"))
     expect(page.locator("fin-trade .votes > tbody > tr")).to_have_count(4)
+    expect(page.locator("fin-decision g[role=button]", has_text="market.data.received")).to_be_attached()
     expect(page.locator("fin-trades .row").first).to_contain_text("100 AAPL")
     page.locator("fin-trade summary", has_text="numbers").first.click()
     page.locator("fin-trade").get_by_role("button", name="from").first.click()

@@ -58,7 +58,7 @@ def _check_figures(page: Page, report: dict[str, Any]) -> None:
     for row, name in ((0, "total_return"), (3, "max_drawdown")):
         shown = [_percent(report[whose][name]) for whose in ("desk", "benchmark")]
         assert rows.nth(row).locator("td.number").all_inner_texts() == shown
-    sharpe = f"{report['desk']['sharpe']:.2f}".replace("-", "−")  # noqa: RUF001 - a real minus
+    sharpe = f"{report['desk']['sharpe']:.2f}".replace("-", "−")
     expect(rows.nth(5).locator("td.number").first).to_have_text(sharpe)
     expect(page.locator("fin-replay .hash")).to_contain_text(report["hash"])
     expect(page.locator("fin-replay .labels")).to_contain_text(_percent(report["intervals"]["annual_return"][0]))
@@ -79,7 +79,7 @@ def _check_course(page: Page, report: dict[str, Any]) -> None:
 
 def _percent(fraction: float, sign: str = "+") -> str:
     text = f"{fraction * 100:{sign}.1f} %"
-    return f"{0:.1f} %" if text.lstrip("+-") == "0.0 %" else text.replace("-", "−")  # noqa: RUF001 - a real minus
+    return f"{0:.1f} %" if text.lstrip("+-") == "0.0 %" else text.replace("-", "−")
 
 
 def test_replay_when_it_cannot_be_asked_for_or_played_says_what_the_desk_says(show: Open, desk: DeskProcess) -> None:

@@ -1,10 +1,11 @@
 import { css, html, nothing } from "lit";
-import { customElement } from "lit/decorators.js";
+import { customElement, state } from "lit/decorators.js";
 import type { DeskEvent, EventType } from "../client/event";
 import { history } from "../client/history";
 import type { Agent } from "../generated/schema";
 import { type AgentTally, tallies } from "./agent-record";
 import { DeskElement } from "./desk-element";
+import "./fin-agent";
 import { NONE, percent, words } from "./number-text";
 import { share } from "./picture";
 import { Resource } from "./resource";
@@ -12,7 +13,7 @@ import { ago } from "./time-text";
 
 const COUNTED: EventType[] = ["opinion.formed", "opinion.graded", "step.failed"];
 
-/** `<fin-agents>`: who is on the team, how often each votes and abstains, and how its votes turned out. */
+/** `<fin-agents>`: who is on the team, how often each votes and abstains, and how its votes turned out; one that is chosen in full. */
 @customElement("fin-agents")
 export class FinAgents extends DeskElement {
   static override styles = [
@@ -25,6 +26,7 @@ export class FinAgents extends DeskElement {
     `,
   ];
 
+  @state() private chosen = "";
   readonly #agents = new Resource<Agent[]>(this);
   readonly #past = new Resource<DeskEvent[]>(this);
   #fresh: DeskEvent[] = [];
@@ -51,6 +53,10 @@ export class FinAgents extends DeskElement {
     );
   }
 
+  #choose(name: string): void {
+    this.chosen = this.chosen === name ? "" : name;
+  }
+
   #table(agents: Agent[]) {
     const all = new Map(
       [...(this.#past.value ?? []), ...this.connection.recent, ...this.#fresh].map((event) => [event.id, event]),
@@ -61,12 +67,12 @@ export class FinAgents extends DeskElement {
         <th scope="col" class="number" title="Graded votes whose direction was right">Right</th>
         <th scope="col" title="Brier score: 0 is certain and right, 0.25 a coin, 1 certain and wrong">Brier score</th><th scope="col" class="number">Last heard</th></tr></thead>
       <tbody>${agents.map((agent) => this.#row(agent, found.get(agent.name)))}</tbody>
-    </table></div>`;
+    </table></div>${this.chosen ? html`<fin-agent .base=${this.base} name=${this.chosen}></fin-agent>` : nothing}`;
   }
 
   #row({ name, reacts_to }: Agent, tally: AgentTally | undefined) {
     return html`<tr>
-      <td><span class="name" title=${`Reacts to ${reacts_to.join(", ")}`}>${words(name)}</span>${tally?.failed ? html` <span class="warn">${tally.failed} given up</span>` : nothing}
+      <td><button class="link name" title=${`Reacts to ${reacts_to.join(", ")}`} aria-expanded=${this.chosen === name} @click=${() => this.#choose(name)}>${words(name)}</button>${tally?.failed ? html` <span class="warn">${tally.failed} given up</span>` : nothing}
         </td>
       <td class="number">${tally?.votes || NONE}</td>
       <td class="number">${tally?.votes ? percent(tally.abstained / tally.votes, 0) : NONE}</td>

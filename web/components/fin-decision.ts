@@ -1,7 +1,7 @@
 import { css, html, nothing, svg } from "lit";
 import { customElement, property } from "lit/decorators.js";
-import type { TradeView } from "../generated/schema";
-import { cited, decisionGraph, type Edge, type Graph, type Node } from "./decision-graph";
+import type { TradeView, Why } from "../generated/schema";
+import { decisionGraph, type Edge, type Graph, type Node } from "./decision-graph";
 import { DeskElement } from "./desk-element";
 import { Resource } from "./resource";
 
@@ -39,36 +39,34 @@ export class FinDecision extends DeskElement {
   @property({ attribute: false }) view: TradeView | undefined;
   /** The event that is shown elsewhere. */
   @property() chosen = "";
-  readonly #types = new Resource<[string, string][]>(this);
+  readonly #why = new Resource<Why>(this);
   #asked = "";
 
   protected override updated(): void {
-    const ids = this.view ? cited(this.view) : [];
-    if (ids.length === 0 || ids.join() === this.#asked) return;
-    this.#asked = ids.join();
-    void this.#types.load(`cited:${this.view?.id}`, (client) =>
-      Promise.all(
-        ids.map(
-          async (id): Promise<[string, string]> => [
-            id,
-            await client.get("/api/events/{event_id}", { path: { event_id: id } }).then(
-              ({ type }) => type,
-              () => "not yours to read",
-            ),
-          ],
-        ),
-      ),
-    );
+    if (!this.view) return;
+    const { id, opinions, consensus } = this.view;
+    const asked = `${id} ${opinions.length} ${consensus?.event}`;
+    if (asked === this.#asked) return;
+    this.#asked = asked;
+    void this.#why.load(`why:${id}`, (client) => client.get("/api/trades/{trade_id}/why", { path: { trade_id: id } }));
   }
 
   protected override render() {
     if (!this.view) return nothing;
-    const graph = decisionGraph(this.view, new Map(this.#types.value));
+    const types = new Map(this.#why.value?.nodes.map(({ id, type }) => [id, type]));
+    const graph = decisionGraph(this.view, types);
     const rows = Math.max(...graph.nodes.map(({ row }) => row)) + 1;
     return html`<div class="scroll"><svg viewBox="-2 -2 ${2 * STEP.x + BOX.width + 4} ${rows * STEP.y}" role="group" aria-label="What led to the decision">
       ${graph.edges.map((edge) => this.#edge(edge, graph))}
       ${graph.nodes.map((node) => this.#node(node, graph))}
-    </svg></div>`;
+    </svg></div>${this.#unresolved()}`;
+  }
+
+  #unresolved() {
+    const reasons = new Set(this.#why.value?.unresolved.map(({ reason }) => reason));
+    if (!reasons.size) return nothing;
+    const count = this.#why.value?.unresolved.length;
+    return html`<p class="quiet">${count} numbers or events lead no further: ${[...reasons].join("; ")}.</p>`;
   }
 
   #place({ column, row }: Node, graph: Graph): [number, number] {

@@ -9,7 +9,6 @@ import { type Fill, falls, fillsUntil, type Report } from "./replay-report";
 import { day, moment } from "./time-text";
 
 const SPEEDS = [5, 20, 60];
-const MOST_FILLS = 12;
 
 /** `<fin-playback>`: a replay that was played, from its first day to its last. A part of `<fin-replay>`. */
 @customElement("fin-playback")
@@ -27,6 +26,8 @@ export class FinPlayback extends DeskElement {
       .figures dt { font-size: 12px; color: var(--quiet); }
       .figures dd { font-weight: 600; }
       .fills { min-height: 80px; }
+      .fills .scroll { max-height: 240px; overflow-y: auto; }
+      .fills td { white-space: nowrap; }
       .key { border-bottom: 2px solid var(--accent); }
       .key.other { border-bottom: 1px dashed var(--quiet); }
       .credit { font-size: 12px; }
@@ -184,12 +185,12 @@ export class FinPlayback extends DeskElement {
     const found = fillsUntil(this.report.fills, this.#moment).filter(
       (each) => !this.beside || each.symbol === this.beside,
     );
-    return html`<div class="fills"><h3>Bought and sold until then: ${found.length}${found.length > MOST_FILLS ? `, the newest ${MOST_FILLS} shown` : nothing}</h3>
+    return html`<div class="fills"><h3>Bought and sold until then: ${found.length}</h3>
       ${
         found.length
           ? html`<div class="scroll" tabindex="0"><table>
         <thead><tr><th scope="col">Approved</th><th scope="col">Bar of</th><th scope="col">What</th><th scope="col" class="number">Shares</th><th scope="col" class="number">Price, USD</th><th scope="col" class="number">Fee, USD</th></tr></thead>
-        <tbody>${found.slice(0, MOST_FILLS).map(fillRow)}</tbody></table></div>`
+        <tbody>${found.map(fillRow)}</tbody></table></div>`
           : nothing
       }</div>`;
   }

@@ -34,7 +34,7 @@ export class FinReplay extends DeskElement {
       progress { width: 100%; height: 10px; accent-color: var(--accent); }
       .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 14px 24px; align-items: start; }
       .labels { display: grid; gap: 4px; max-width: 90ch; }
-      .said { max-width: 75ch; }
+      .said { max-width: 75ch; margin-top: 6px; }
       .hash { font-size: 12px; overflow-wrap: anywhere; }
     `,
   ];

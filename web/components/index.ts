@@ -1,6 +1,7 @@
 /** Registers all components: `<script type="module" src="https://your-desk/components.js"></script>`. */
 
 export * from "../client/index";
+export { FinAgent } from "./fin-agent";
 export { FinAgents } from "./fin-agents";
 export { FinChart } from "./fin-chart";
 export { FinDecision } from "./fin-decision";

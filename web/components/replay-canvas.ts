@@ -12,6 +12,7 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 import type { Colours } from "./colours";
+import { percent } from "./number-text";
 import type { Fill } from "./replay-report";
 
 /** Lines over the same moments; fills stand on the desk's. */
@@ -25,7 +26,12 @@ export interface Course {
 }
 
 const QUIET = { priceLineVisible: false, crosshairMarkerVisible: false } as const;
-const PERCENT = { type: "percent", precision: 1, minMove: 0.1 } as const;
+const USD = {
+  type: "custom",
+  minMove: 1,
+  formatter: (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: 0 }),
+} as const;
+const PERCENT = { type: "custom", minMove: 0.1, formatter: (value: number) => percent(value / 100, 0) } as const;
 
 /** Value and fall of a replay as far as it was played back; the days to come have their room from the beginning. */
 export class ReplayCanvas {
@@ -48,8 +54,13 @@ export class ReplayCanvas {
       handleScroll: false,
       handleScale: false,
     });
-    this.#beside = this.#chart.addSeries(LineSeries, { ...QUIET, lineWidth: 1, lineStyle: LineStyle.Dashed });
-    this.#equity = this.#chart.addSeries(LineSeries, { ...QUIET, lineWidth: 2 });
+    this.#beside = this.#chart.addSeries(LineSeries, {
+      ...QUIET,
+      lineWidth: 1,
+      lineStyle: LineStyle.Dashed,
+      priceFormat: USD,
+    });
+    this.#equity = this.#chart.addSeries(LineSeries, { ...QUIET, lineWidth: 2, priceFormat: USD });
     this.#fall = this.#chart.addSeries(BaselineSeries, { ...QUIET, lineWidth: 1, priceFormat: PERCENT }, 1);
     this.#besideFall = this.#chart.addSeries(
       LineSeries,
@@ -69,7 +80,7 @@ export class ReplayCanvas {
     this.#chart.applyOptions({
       layout: { textColor: text, background: { color: surface }, panes: { separatorColor: line } },
       grid: { vertLines: { color: line }, horzLines: { color: line } },
-      rightPriceScale: { borderColor: line },
+      rightPriceScale: { borderColor: line, entireTextOnly: true },
       timeScale: { borderColor: line },
     });
     this.#equity.applyOptions({ color: accent });
@@ -87,6 +98,9 @@ export class ReplayCanvas {
   show(course: Course, index: number): void {
     const upTo = (values: readonly number[], scale = 1) =>
       course.times.map((time, at) => (at > index ? { time } : { time, value: (values[at] ?? 0) * scale }));
+    // The scale is the whole course's from the beginning, so that it stands still while days are added.
+    this.#equity.applyOptions({ autoscaleInfoProvider: whole([...course.equity, ...course.beside]) });
+    this.#fall.applyOptions({ autoscaleInfoProvider: whole([...course.fall, ...course.besideFall], 100) });
     this.#equity.setData(upTo(course.equity));
     this.#beside.setData(upTo(course.beside));
     this.#fall.setData(upTo(course.fall, 100));
@@ -112,4 +126,9 @@ export class ReplayCanvas {
   remove(): void {
     this.#chart.remove();
   }
+}
+
+function whole(values: readonly number[], scale = 1) {
+  const priceRange = { minValue: Math.min(...values) * scale, maxValue: Math.max(...values) * scale };
+  return () => ({ priceRange });
 }
