@@ -52,7 +52,7 @@ def test_trade_when_it_is_asked_for_shows_votes_consensus_and_their_reasons(show
     page.get_by_role("button", name="Ask the agents").click()
     expect(page.locator("fin-trade .verdict strong")).to_have_text(re.compile("Approved|Rejected|No quorum"))
     expect(page.locator("fin-trade .votes > tbody > tr")).to_have_count(4)
-    expect(page.locator("fin-decision g[role=button]", has_text="market.data.received")).to_be_attached()
+    expect(page.locator("fin-decision g[role=button]", has_text="market.data.received").first).to_be_attached()
     expect(page.locator("fin-trades .row").first).to_contain_text("100 AAPL")
     page.locator("fin-trade summary", has_text="numbers").first.click()
     page.locator("fin-trade").get_by_role("button", name="from").first.click()
