@@ -71,6 +71,7 @@ def _take(browser: Browser, url: str, subjects: dict[str, str], size: tuple[int,
 def _settle(page: Page, view: str) -> None:
     if view == "trade":
         page.locator("fin-decision g[role=button]").nth(1).click()
+    expect(page.get_by_text("Loading…")).to_have_count(0)
     page.mouse.move(0, 0)  # a chart shows where it is
     page.wait_for_timeout(SETTLED_MILLISECONDS)
 

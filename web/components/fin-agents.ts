@@ -22,7 +22,8 @@ export class FinAgents extends DeskElement {
       tr > :first-child { padding-left: 12px; }
       tr > :last-child { padding-right: 12px; }
       .bar { min-width: 64px; }
-      .name { white-space: nowrap; }
+      button.name { white-space: nowrap; color: var(--text); font-weight: 600; text-decoration: none; }
+      button.name:hover, button.name[aria-expanded="true"] { color: var(--accent); text-decoration: underline; }
     `,
   ];
 
