@@ -30,6 +30,8 @@ class DeskClient:
     """
 
     def __init__(self, url: str, key: str = "") -> None:
+        if not (key.isascii() and key.isprintable()):
+            raise InvalidError("FINAGENT_KEY: a key has letters, digits and underscores only")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=POLL_SECONDS + 10, trust_env=False)
 

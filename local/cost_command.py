@@ -10,6 +10,7 @@ from local.console import Json, complaints, print_json
 from shared.calculator import DESKS, Estimate, Measured, Plan, estimate, limits, savings
 from shared.costs import PriceTable
 from shared.errors import InvalidError
+from shared.settings import Settings
 
 
 def cost(
@@ -33,7 +34,7 @@ def cost(
             raise InvalidError(f"--desk: {desk!r} is none of {', '.join(DESKS)}")
         said = {name: given[name] for name in (field.name for field in fields(Plan)) if given[name] is not None}
         said |= {"trades": _daily(trades)} if trades is not None else {}
-        prices, measured = PriceTable.load(None), Measured.load()
+        prices, measured = PriceTable.load(Settings.from_env().prices), Measured.load()
         found = estimate(replace(DESKS[desk], **said).checked(prices), measured.kinds, prices)
         print_json(_document(found)) if as_json else typer.echo(described(found, measured, prices))
 

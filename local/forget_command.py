@@ -28,11 +28,15 @@ def forget_command(owner: Owner, yes: Yes = False, as_json: Json = False) -> Non
 async def _forgotten(owner: str, *, is_trial: bool) -> dict[str, int]:
     from local.host import ROOT
     from shared.engine import engine
+    from shared.replay.forget import ReplayHolder
     from shared.settings import Settings
+    from shared.wiring import shelf
 
     app_settings.load(ROOT)
-    opened = engine(Settings.from_env())
+    settings = Settings.from_env()
+    opened = engine(settings)
     try:
-        return await forget(opened.holders, owner, is_trial=is_trial)
+        replays = ReplayHolder(shelf(settings), opened.store)
+        return await forget((replays, *opened.holders), owner, is_trial=is_trial)
     finally:
         await opened.close()

@@ -97,7 +97,12 @@ async def _whole_log(desk: Any) -> Case:
 
 
 def _described(done: Fork) -> dict[str, Any]:
-    return {"rerun": done.rerun, "of": done.of, "differences": [_difference(each) for each in done.differences]}
+    return {
+        "rerun": done.rerun,
+        "of": done.of,
+        "unlike": done.unlike,
+        "differences": [_difference(each) for each in done.differences],
+    }
 
 
 def _difference(each: Difference) -> dict[str, Any]:
@@ -118,6 +123,11 @@ def _kind(each: Difference) -> str:
 
 def _told(done: Fork) -> str:
     lines = [f"{done.rerun} of {done.of} handlers saw something else; {len(done.differences)} events differ."]
+    if done.unlike:
+        lines.append(
+            f"Without the change {done.unlike} recorded events come out otherwise, as where messages were under way:"
+            " what is shown as before is the replay's."
+        )
     for each in done.differences:
         lines += [f"{sign} {_line(event)}" for sign, event in (("-", each.before), ("+", each.after)) if event]
     return "\n".join(lines)

@@ -3,13 +3,13 @@
 from typing import Annotated
 
 from fastapi import Query, Response
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from functions.api import operation
 from functions.api.problem import FieldError
 from functions.api.request import Moment
 from shared.errors import InvalidError
-from shared.events.envelope import EventTime
+from shared.events.envelope import EventTime, within_reach
 from shared.replay.recover import Recovery
 from shared.wiring import desk
 
@@ -34,7 +34,11 @@ class Recovered(BaseModel):
 
 @router.post("", response_model=Recovered, status_code=202)
 async def recover(
-    since: Annotated[Moment, Query(description="Desk time with its zone; what happened before is left.")],
+    since: Annotated[
+        Moment,
+        AfterValidator(within_reach),
+        Query(description="Desk time with its zone; what happened before is left."),
+    ],
 ) -> Response:
     """Have the agents handle what they never did since a moment; doing it again, or beside other work, does no harm."""
     current = desk()

@@ -41,13 +41,13 @@ UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """An instant in UTC; naive times are refused, other zones are converted."""
 
 
-def _within_reach(moment: datetime) -> datetime:
+def within_reach(moment: datetime) -> datetime:
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"beyond the years {FIRST_YEAR} to {LAST_YEAR}")
     return moment
 
 
-EventTime = Annotated[UtcTime, AfterValidator(_within_reach)]
+EventTime = Annotated[UtcTime, AfterValidator(within_reach)]
 """When something happened: so bounded, a deadline or a look back from it is a date, too."""
 
 Token = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]

@@ -58,7 +58,10 @@ async def story(store: EventStore, settings: Settings, correlation: str, caller:
         The log has no such correlation that the caller may read.
     """
     try:
-        return await recorded(store, settings, lambda event: event.correlationid == correlation and caller.reads(event))
+        cases = await recorded(
+            store, settings, lambda event: event.correlationid == correlation and caller.reads(event)
+        )
+        return [replace(case, played=tuple(filter(caller.reads, case.played))) for case in cases]
     except MissingError as error:
         raise MissingError(f"{correlation}: no story in the log has this correlation id, or it is another's") from error
 

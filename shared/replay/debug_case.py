@@ -16,6 +16,7 @@ from shared.errors import InvalidError, MissingError
 from shared.events.catalogue import decode
 from shared.events.emit import Emit
 from shared.events.envelope import Event
+from shared.events.trade import TradeDeadlineReached, TradeRequested
 from shared.replay.engine import Engine, Handled, Outcome
 from shared.replay.world import World
 from shared.runtime import Role
@@ -27,6 +28,7 @@ type Cast = Callable[[Settings, World], Mapping[str, Role]]
 
 _VERSION = 1
 _PAGE = 500
+_DECIMALS = 4
 _NEXT = timedelta(microseconds=1)
 _DECISIVE = (
     "symbols",
@@ -107,14 +109,20 @@ async def play(case: Case, cast: Cast, *, observe: Callable[[Handled], None] | N
         A setting is malformed.
     """
     world, log, handled = World(case.pace), list[Event](), list[Handled]()
-    roles = cast(Settings.from_env(case.settings), world)
-    if case.late and case.came:
-        heard_at = min(event.time for event in case.came) + _NEXT
-        roles = {name: replace(role, handlers=_unheard(role, case.late, heard_at)) for name, role in roles.items()}
+    roles = roles_of(case, cast, world)
     engine = Engine(roles, world, record=log.append, observe=observe or handled.append)
     await engine.feed(case.played)
     await engine.finish()
     return Run(engine.outcome, tuple(log), tuple(handled))
+
+
+def roles_of(case: Case, cast: Cast, world: World) -> Mapping[str, Role]:
+    """Give the agents of a case, who hear late what had not been heard yet when the story began."""
+    roles = cast(Settings.from_env(case.settings), world)
+    if not (case.late and case.came):
+        return roles
+    heard_at = min(event.time for event in case.came) + _NEXT
+    return {name: replace(role, handlers=_unheard(role, case.late, heard_at)) for name, role in roles.items()}
 
 
 def _unheard(role: Role, late: Collection[str], heard_at: datetime) -> dict[type[Event], Handler]:
@@ -146,7 +154,9 @@ async def recorded(store: EventStore, settings: Settings, wanted: Callable[[Even
     played, came = list[Event](), list[Event]()
     after_begin, after_word = list[Event](), list[Event]()
     has_begun = False
+    pace = _Pace(settings)
     async for event in _log(store):
+        pace.note(event)
         has_begun = has_begun or wanted(event)
         if not is_made(event):
             played.append(event)
@@ -161,8 +171,24 @@ async def recorded(store: EventStore, settings: Settings, wanted: Callable[[Even
     begins, ends = (limit(event.time for event in (*firsts, *came)) for limit in (min, max))
     before = tuple(sorted((event for event in played if event.time <= ends), key=lambda event: event.time))
     lates = [tuple(each.id for each in late if each.time <= begins) for late in (after_word, after_begin, [])]
-    pace = 1.0 if settings.is_live else settings.speed
-    return [Case(decisive(settings), pace, before, tuple(came), len(came), late) for late in dict.fromkeys(lates)]
+    return [Case(decisive(settings), pace.value, before, tuple(came), len(came), late) for late in dict.fromkeys(lates)]
+
+
+class _Pace:
+    """The pace of the desk's clock, as its log tells it: whoever replays may have set another speed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.value = 1.0 if settings.is_live else settings.speed
+        self._patience = settings.deadline_seconds
+        self._asked = dict[str, datetime]()
+
+    def note(self, event: Event) -> None:
+        if isinstance(event, TradeRequested):
+            self._asked[event.id] = event.time
+        elif isinstance(event, TradeDeadlineReached) and event.data.trigger in self._asked:
+            waited = event.time - self._asked.pop(event.data.trigger)
+            # Both are rounded to microseconds.
+            self.value = round(waited.total_seconds() / self._patience, _DECIMALS)
 
 
 async def _log(store: EventStore) -> AsyncIterator[Event]:

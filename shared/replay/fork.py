@@ -18,7 +18,7 @@ from shared.events.catalogue import decode
 from shared.events.emit import Emit
 from shared.events.envelope import Event
 from shared.replay.debug import Change, changed
-from shared.replay.debug_case import Case, Cast
+from shared.replay.debug_case import Case, Cast, roles_of
 from shared.replay.engine import Engine
 from shared.replay.fork_reading import Key, ReadingWorld, Recalled, keys_of
 from shared.runtime import Role
@@ -59,12 +59,15 @@ class Fork:
     ----------
     rerun, of : int
         How many handlers were asked anew, and how many worked in the run.
+    unlike : int
+        Events that were recorded and that the run makes otherwise, or not at all, even without the change.
     """
 
     differences: tuple[Difference, ...]
     rerun: int
     of: int
     log: tuple[Event, ...]
+    unlike: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,9 @@ async def fork(
         raise MissingError(f"{event_id}: the run has no such event")
     forked = _Forked(case, cast, base, original, with_changes(original, changes), other)
     await forked.play()
-    return Fork(tuple(_differences(base.log, forked.log)), forked.rerun, len(base.kept), tuple(forked.log))
+    made = {event.id: event for event in base.log}
+    unlike = sum(made.get(event.id) != event for event in case.came)
+    return Fork(tuple(_differences(base.log, forked.log)), forked.rerun, len(base.kept), tuple(forked.log), unlike)
 
 
 def _differences(before: Sequence[Event], after: Sequence[Event]) -> list[Difference]:
@@ -152,7 +157,7 @@ class _Playing:
         self.world = ReadingWorld(case.pace)
         self.log: list[Event] = []
         self.kept: dict[tuple[str, str], _Kept] = {}
-        self._roles = cast(Settings.from_env(case.settings), self.world)
+        self._roles = roles_of(case, cast, self.world)
 
     async def play(self) -> None:
         """Play the case to its end."""

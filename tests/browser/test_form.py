@@ -65,6 +65,7 @@ def test_view_when_it_is_examined_has_no_serious_fault(show: Open, trade: str, d
         found[view] = page.evaluate(SERIOUS)
         if view == "desk":
             page.goto(page.url.partition("#")[0] + f"#/trade/{trade}")  # so that the next has something to show
+            expect(page.locator(LOADED["trade"]).first).to_be_visible()
     assert found == {view: [] for view in VIEWS}
 
 

@@ -74,7 +74,8 @@ def test_desk_when_its_host_runs_is_asked_and_doubles_nothing(tmp_path: Path) ->
         assert done["sent"] == {"risk_manager": 1}
         _until_handled(client)
         assert _ids(client) == log
-        for wrong, complaint in (("2020-01-01T00:00:00Z", "has not come"), ("yesterday", "expected a date and time")):
+        complaints = {"2020-01-01T00:00:00Z": "has not come", "0001-01-01T00:00:00Z": "years", "yesterday": "a date"}
+        for wrong, complaint in complaints.items():
             refused = client.post("/api/recoveries", params={"since": wrong})
             assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "since")
             assert complaint in refused.text

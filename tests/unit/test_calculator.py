@@ -31,6 +31,13 @@ def test_documentation_when_it_shows_a_desk_says_what_the_command_says(desk: str
     assert ask("--desk", desk) == (0, f"{told}\n")
 
 
+def test_prices_when_a_table_is_named_are_its(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINAGENT_PRICES", str(tmp_path / "none.json"))
+    code, said = ask()
+    assert code != 0
+    assert "none.json" in said
+
+
 def test_event_when_its_size_was_measured_is_what_was_measured() -> None:
     for size, measured in ((4, KINDS.event_of_4_bars), (50, KINDS.event_of_50_bars)):
         assert KINDS.event(size).model_dump() == pytest.approx(measured.model_dump())

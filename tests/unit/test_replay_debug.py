@@ -1,6 +1,7 @@
 """Debugging a decision: its steps come back as they were, and so does what was under way when it was made."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from shared.replay.debug_case import Case, play, read, write
 from shared.settings import Settings
 from shared.store.in_memory import InMemoryEventStore
 from shared.wiring import replayed
-from tests.builders import HOUR, an_options_request
+from tests.builders import HOUR, a_deadline, a_trade_request, altered, an_options_request
 from tests.replays import an_event, golden, log_of, short
 
 SETTINGS = Settings.from_env({**golden().settings, "FINAGENT_SPEED": "1"})
@@ -135,6 +136,18 @@ async def test_story_when_it_is_the_callers_own_shows_nothing_of_others() -> Non
     assert all(ALICE.reads(event) for event in (*seen, *run.log, *of_alice.came))
     assert assessed in all_of_it.came
     assert assessed not in of_alice.came
+    assert all(ALICE.reads(event) for event in of_alice.played), "an export would tell of others"
+    assert not all(ALICE.reads(event) for event in all_of_it.played)
+
+
+async def test_pace_when_the_desk_ran_at_another_speed_is_that_of_its_log() -> None:
+    request = a_trade_request(id="paced")
+    patience = SETTINGS.deadline_seconds
+    ended = altered(a_deadline(request), time=request.time + timedelta(seconds=patience * 3_600))
+    store = InMemoryEventStore()
+    await store.append([request, ended])
+    (case, *_) = await story(store, SETTINGS, request.correlationid, LOCAL)
+    assert SETTINGS.speed != case.pace == 3_600
 
 
 async def test_ledger_when_a_story_was_worked_on_twice_adds_up_by_agent_and_event() -> None:

@@ -77,8 +77,12 @@ export class Connection extends EventTarget {
   useKey(key: string): void {
     this.client.access.key = key;
     sessionStorage.setItem(KEY, key);
+    // What another key was shown is not for this one.
+    this.#forget();
+    this.#views = undefined;
     this.feed.wake();
     void this.#readClock();
+    void this.#readViews();
   }
 
   /** Follow the desk as long as somebody uses it; gives a function that ends this use. */

@@ -166,7 +166,8 @@ export class EventFeed extends EventTarget {
 
   #failed(error: unknown, wasStreamed: boolean): number {
     const problem = error instanceof DeskError ? error : new DeskError(String(error), 0);
-    if (problem.status === 410 || problem.status === 400) {
+    // Where even the end is refused, to ask again at once would never stop.
+    if ((problem.status === 410 || problem.status === 400) && this.#cursor !== AT_THE_END) {
       this.#cursor = AT_THE_END;
       this.#emit("reset", null);
       return 0;

@@ -45,6 +45,8 @@ export class FinChart extends DeskElement {
   @property() symbol = "AAPL";
   @state() private pointed: UTCTimestamp | undefined;
   @query(".canvas") private box!: HTMLElement;
+  /** Bars that came while those before them were read. */
+  readonly #meanwhile: DeskEvent[] = [];
   readonly #bars = new Resource<Bars>(this);
   readonly #forecast = new Resource<ForecastView>(this);
   readonly #past = new Resource<DeskEvent[]>(this);
@@ -85,7 +87,11 @@ export class FinChart extends DeskElement {
   protected override refresh(): void {
     const path = { symbol: this.symbol };
     const drawn = () => this.#draw();
-    void this.#bars.load(`bars:${this.symbol}`, (client) => client.get("/api/bars/{symbol}", { path })).then(drawn);
+    const read = this.#bars.load(`bars:${this.symbol}`, (client) => client.get("/api/bars/{symbol}", { path }));
+    void read.then(() => {
+      if (!this.#bars.known.isLoading) this.heard(this.#meanwhile.splice(0));
+      this.#draw();
+    });
     void this.#forecast
       .load(`forecast:${this.symbol}`, async (client) => {
         await this.connection.needView("oracle", path.symbol);
@@ -96,6 +102,8 @@ export class FinChart extends DeskElement {
   }
 
   protected override heard(events: readonly DeskEvent[]): void {
+    if (this.#bars.known.isLoading)
+      this.#meanwhile.push(...events.filter((event) => isOf(event, "market.data.received")));
     const seen = events.filter((event) => (MARKED as readonly string[]).includes(event.type));
     this.#fresh.push(...seen);
     const hasBars = events.map((event) => this.#takeBar(event)).some(Boolean);

@@ -45,12 +45,17 @@ export class FinWatchlist extends DeskElement {
   /** The symbol that is looked at. */
   @property() chosen = "";
   readonly #rows = new Resource<Row[]>(this);
+  /** What happened while the rows were read, which they may not know yet. */
+  #meanwhile: DeskEvent[] = [];
 
   protected override refresh(): void {
-    void this.#rows.load("watchlist", async (client) => {
+    const read = this.#rows.load("watchlist", async (client) => {
       const [views, since] = await Promise.all([this.connection.views(), this.#since(client)]);
       const symbols = views.get("market_analyst") ?? [];
       return Promise.all(symbols.map((symbol) => row(client, views, symbol, since)));
+    });
+    void read.then(() => {
+      if (!this.#rows.known.isLoading) this.heard(this.#meanwhile.splice(0));
     });
   }
 
@@ -61,6 +66,7 @@ export class FinWatchlist extends DeskElement {
   }
 
   protected override heard(events: readonly DeskEvent[]): void {
+    if (this.#rows.known.isLoading) this.#meanwhile.push(...events);
     const rows = this.#rows.value;
     if (!rows) return;
     for (const event of events) take(event, rows);
