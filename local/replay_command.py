@@ -29,6 +29,9 @@ app.command(name="fork")(replay_fork_command.fork)
 app.command(name="diff")(replay_diff_command.diff)
 
 
+_OPTIONS = frozenset({"first_day", "last_day", "symbols", "cash", "rebalance", "benchmark", "agents", "news"})
+
+
 @app.command()
 def backtest(
     first_day: Annotated[str, typer.Option("--from", help="First trading day, YYYY-MM-DD.")] = "2008-01-01",
@@ -48,6 +51,8 @@ def backtest(
     """Backtest the desk: what its agents suggest and approve is bought and sold at the next bar."""
     with complaints():
         given: dict[str, Any] = dict(_pair(each) for each in setting or [])
+        if own := sorted(given.keys() & _OPTIONS):
+            raise InvalidError(f"--set: {own[0]} has an option of its own")
         given |= {"first_day": _day("--from", first_day), "last_day": _day("--to", last_day)}
         given |= {"symbols": tuple(dict.fromkeys(symbols.upper().split(","))), "cash": cash, "rebalance": rebalance}
         given |= {"agents": tuple(filter(None, agents.split(",")))}

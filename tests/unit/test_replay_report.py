@@ -165,6 +165,7 @@ def test_command_when_asked_for_json_prints_report_manifest_and_hash(
     assert [asked[name] for name in ("lookback_days", "fill_price", "slippage")] == [30, "close", 1e-3]
     assert asked["agents"] == ["risk_manager"]
     assert document["labels"] == []
-    for wrong in (["--from", "2008"], ["--set", "lookback_days=true"], ["--agents", "seer"], ["--set", "no_such=1"]):
+    refused_sets = (["--set", name] for name in ("lookback_days=true", "no_such=1", "news=true"))
+    for wrong in (["--from", "2008"], ["--agents", "seer"], *refused_sets):
         refused = CliRunner().invoke(app, ["replay", "backtest", *wrong, "--json"])
         assert (refused.exit_code, wrong[-1].partition("=")[0].lstrip("-") in refused.output) == (2, True)
