@@ -40,6 +40,7 @@ def unheard(handler: Handler) -> Handler:
     """Give a handler that remembers what the other does, and says nothing of it."""
 
     async def on_event(event: object, state: object, deps: object) -> Decision[object]:
+        """Decide, and keep it to oneself."""
         return Decision((await handler(event, state, deps)).state)
 
     return on_event

@@ -6,7 +6,7 @@ same event and storing it twice is harmless.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID, uuid5
@@ -41,7 +41,8 @@ UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """An instant in UTC; naive times are refused, other zones are converted."""
 
 
-def within_reach(moment: datetime) -> datetime:
+def within_reach[D: date](moment: D) -> D:
+    """Give a day or an instant back; raises ValueError where it is beyond the years that an event may have."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"beyond the years {FIRST_YEAR} to {LAST_YEAR}")
     return moment

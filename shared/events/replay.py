@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from shared.events.envelope import (
-    FIRST_YEAR,
-    LAST_YEAR,
     Event,
     Fact,
     NonNegative,
@@ -18,6 +16,7 @@ from shared.events.envelope import (
     Symbol,
     Token,
     UtcTime,
+    within_reach,
 )
 from shared.events.market import Interval
 
@@ -44,13 +43,7 @@ def _number(value: object) -> object:
 Days = Annotated[int, Field(ge=0, le=5_000), BeforeValidator(_number)]
 
 
-def _within_reach(day: date) -> date:
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise ValueError(f"beyond the years {FIRST_YEAR} to {LAST_YEAR}")
-    return day
-
-
-Day = Annotated[date, BeforeValidator(_written), AfterValidator(_within_reach)]
+Day = Annotated[date, BeforeValidator(_written), AfterValidator(within_reach)]
 """A day as RFC 3339 writes it; nothing else is taken for one."""
 
 

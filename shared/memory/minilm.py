@@ -88,6 +88,7 @@ class _Model:
         self._inputs = {given.name for given in session.get_inputs()}
 
     def embedded(self, text: str) -> Vectors:
+        """Give the vector of a text, of shape (DIMENSIONS,)."""
         import numpy as np
 
         ids = np.array([self._tokenizer.encode(text).ids], np.int64)

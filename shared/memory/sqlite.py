@@ -125,6 +125,7 @@ class SqliteVectorStore:
         """Give what rests on a source, and what had recalled that."""
 
         def is_asked(key: str) -> bool:
+            """Say whether a scope is among those that are asked."""
             return everyone or Scope.of(key).owner == owner
 
         with self._read() as connection:

@@ -88,6 +88,7 @@ async def steps(
     handled = list[Handled]()
 
     def observe(each: Handled) -> None:
+        """Keep what the caller may see of the story."""
         if each.event.correlationid == correlation and caller.reads(each.event):
             handled.append(replace(each, emits=tuple(emit for emit in each.emits if caller.reads(emit.event))))
 

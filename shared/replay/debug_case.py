@@ -127,7 +127,10 @@ def roles_of(case: Case, cast: Cast, world: World) -> Mapping[str, Role]:
 
 def _unheard(role: Role, late: Collection[str], heard_at: datetime) -> dict[type[Event], Handler]:
     def later(handler: Handler) -> Handler:
+        """Give a handler that says what is late when it was heard."""
+
         async def on_event(event: Any, state: Any, deps: Any) -> Decision[Any]:
+            """Decide, and hold back what is late."""
             decision = await handler(event, state, deps)
             emits = (Emit(each.event, heard_at) if each.event.id in late else each for each in decision.emits)
             return replace(decision, emits=tuple(emits))
