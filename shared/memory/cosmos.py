@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import batched, count, groupby
+from itertools import batched, count, groupby, product
 from operator import itemgetter
 from typing import Any
 from zlib import crc32
@@ -52,9 +52,9 @@ class CosmosVectorStore:
         self._account, self._limits, self._trim_every = account, limits, trim_every
         self._known: set[str] = set()
 
-    def keep(self, entry: Entry) -> None:
-        """Keep a memory; now and then trims its scope."""
-        on_loop(self._keep(entry))
+    def keep(self, entries: Sequence[Entry]) -> None:
+        """Keep memories, each by itself; now and then trims a scope."""
+        on_loop(self._keep(entries))
 
     def nearest(
         self, scope: Scope, space: str, vector: Vectors, before: datetime, limit: int, *, graded_first: bool = False
@@ -130,15 +130,18 @@ class CosmosVectorStore:
     def close(self) -> None:
         """Do nothing: the account is another's."""
 
-    async def _keep(self, entry: Entry) -> None:
-        memory = entry.memory
-        query = "SELECT c.owner FROM c WHERE ARRAY_CONTAINS(@sources, c.source)"
-        revoked = await self._account.rows("remember", MEMORIES, query, _REVOKED, sources=list(memory.sources))
-        if any(row["owner"] in (_EVERYONE, memory.owner or "") for row in revoked):
-            return
-        await self._create_or_complete(entry)
-        if crc32(memory.id.encode()) % self._trim_every == 0:
-            await self._trim(memory.scope)
+    async def _keep(self, entries: Sequence[Entry]) -> None:
+        sources = {source for entry in entries for source in entry.memory.sources}
+        query = "SELECT c.source, c.owner FROM c WHERE ARRAY_CONTAINS(@sources, c.source)"
+        rows = await self._account.rows("remember", MEMORIES, query, _REVOKED, sources=sorted(sources))
+        revoked = {(row["source"], row["owner"]) for row in rows}
+        for entry in entries:
+            memory = entry.memory
+            if revoked & set(product(memory.sources, (_EVERYONE, memory.owner or ""))):
+                continue
+            await self._create_or_complete(entry)
+            if crc32(memory.id.encode()) % self._trim_every == 0:
+                await self._trim(memory.scope)
 
     async def _create_or_complete(self, entry: Entry) -> None:
         item = _item(entry)

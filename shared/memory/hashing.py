@@ -46,13 +46,18 @@ def _embedded(text: str) -> Vectors:
     counts = Counter(_WORD.findall(text.casefold()))
     for word, number in counts.items():
         scale = 1 + log(number)
-        for token, weight in _weighed(word):
-            code = crc32(token.encode())
-            values[code % DIMENSIONS] += scale * (weight if code & 0x80000000 else -weight)
+        for place, weight in _hashed(word):
+            values[place] += scale * weight
     vector = np.array(values, np.float32)
     vector /= float(np.linalg.norm(vector)) or 1.0
     vector.setflags(write=False)
     return vector
+
+
+@lru_cache(maxsize=4 * _KEPT)
+def _hashed(word: str) -> tuple[tuple[int, float], ...]:
+    codes = [(crc32(token.encode()), weight) for token, weight in _weighed(word)]
+    return tuple((code % DIMENSIONS, weight if code & 0x80000000 else -weight) for code, weight in codes)
 
 
 def _weighed(word: str) -> Iterator[tuple[str, float]]:

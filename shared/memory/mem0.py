@@ -20,11 +20,23 @@ from typing import Any, Protocol
 
 from shared.memory.bridge import in_thread
 from shared.memory.memory import Memory, Recollection, Revoked, Scope
-from shared.memory.port import MOST_RECALLED, Embedder, VectorStore
+from shared.memory.port import MOST_RECALLED, Embedder, Entry, VectorStore
 
 BODY, ASKED = "memory", "asked"
 """The metadata that a memory travels through mem0 in, and the filter that what is asked does."""
 _IMPORTING = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A memory on its way through mem0, and the place for the entry that it becomes there."""
+
+    memory: Memory
+    entries: list[Entry]
+
+    def __deepcopy__(self, _: object) -> "Told":
+        """Give itself: mem0 copies what travels through it, twice."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +84,14 @@ class Mem0Memories:
     async def recall(
         self, scope: Scope, text: str, as_of: datetime, limit: int = 5, *, graded_first: bool = False
     ) -> list[Recollection]:
-        """Give what is most like a situation; a scope without memories does not even load mem0."""
+        """Give what is most like a situation; where none is to be found, mem0 is not even loaded."""
         asked = Asked(as_of, min(limit, MOST_RECALLED), graded_first)
-        if self._is_quick and (self._mem0 is not None or not self._vectors.knows(scope)):
-            # To a thread and back would cost more than the search, as both want the interpreter.
-            return self._search(scope, text, asked)
-        return await in_thread(self._search, scope, text, asked)
+        if not self._is_quick:
+            return await in_thread(self._search, scope, text, asked)
+        if not self._may_find(scope, text, asked):
+            return []
+        # To a thread and back would cost more than the search, as both want the interpreter; the first imports mem0.
+        return await in_thread(self._find, scope, text, asked) if self._mem0 is None else self._find(scope, text, asked)
 
     async def latest(self, scope: Scope, as_of: datetime, limit: int = 20) -> list[Memory]:
         """Give the newest."""
@@ -113,14 +127,20 @@ class Mem0Memories:
         await in_thread(self._vectors.close)
 
     def _add(self, memories: Sequence[Memory]) -> None:
+        entries = list[Entry]()
         for memory in memories:
-            self._opened().add(memory.text, agent_id=memory.scope.key, metadata={BODY: memory}, infer=False)
+            told = Told(memory, entries)
+            self._opened().add(memory.text, agent_id=memory.scope.key, metadata={BODY: told}, infer=False)
+        self._vectors.keep(entries)
 
-    def _search(self, scope: Scope, text: str, asked: "Asked") -> list[Recollection]:
-        graded_before = asked.before if asked.graded_first else None
+    def _search(self, scope: Scope, text: str, asked: Asked) -> list[Recollection]:
+        return self._find(scope, text, asked) if self._may_find(scope, text, asked) else []
+
+    def _may_find(self, scope: Scope, text: str, asked: Asked) -> bool:
         # Before anything was graded a recall would change no vote, and costs most of what it costs then.
-        if not text.strip() or not self._vectors.knows(scope, graded_before):
-            return []
+        return bool(text.strip()) and self._vectors.knows(scope, asked.before if asked.graded_first else None)
+
+    def _find(self, scope: Scope, text: str, asked: Asked) -> list[Recollection]:
         filters = {"agent_id": scope.key, ASKED: asked}
         found = self._opened().search(text, filters=filters, top_k=asked.limit, threshold=0.0)["results"]
         return [Recollection(item["metadata"][BODY].as_of(asked.before), item["score"]) for item in found]

@@ -42,12 +42,12 @@ class ScopedVectors(VectorStoreBase):  # type: ignore[misc]  # mem0 has no types
     def insert(
         self, vectors: Sequence[Vectors], payloads: Sequence[dict[str, Any]], ids: Sequence[str] | None = None
     ) -> None:
-        """Keep memories under their own ids; those that mem0 draws are not used."""
+        """Collect what is to be kept, under its own id: together it costs one transaction. mem0's ids are not used."""
         for vector, payload in zip(vectors, payloads, strict=True):
-            memory = payload[BODY]
-            if payload.get("agent_id") != memory.scope.key:
+            told = payload[BODY]
+            if payload.get("agent_id") != told.memory.scope.key:
                 raise InvalidError("memory: it belongs to another scope")
-            self._vectors.keep(Entry(memory, self._space, vector))
+            told.entries.append(Entry(told.memory, self._space, vector))
 
     def search(
         self, query: str, vectors: Vectors, top_k: int = 5, filters: Mapping[str, Any] | None = None

@@ -90,8 +90,8 @@ class VectorStore(Protocol):
         """Say whether `knows` and `nearest` take so little that an event loop may do them; nothing else may."""
         ...
 
-    def keep(self, entry: Entry) -> None:
-        """Keep a memory under its id, once; a known one only gains an outcome. What rests on a revoked source is not
+    def keep(self, entries: Sequence[Entry]) -> None:
+        """Keep memories under their ids, once; a known one only gains an outcome. What rests on a revoked source is not
         kept. What passes the limits is forgotten."""
         ...
 

@@ -6,7 +6,7 @@ be gone (`synchronous = NORMAL`), and `finagent rebuild` has them again.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -60,11 +60,12 @@ class SqliteVectorStore:
         self._matrices = Matrices()
         self._known: set[str] = set()
 
-    def keep(self, entry: Entry) -> None:
-        """Keep a memory, with what it rests on; trims its scope."""
+    def keep(self, entries: Sequence[Entry]) -> None:
+        """Keep memories, with what they rest on, all or none; trims their scopes."""
         with self._transaction() as connection:
-            if not is_revoked(connection, entry.memory):
-                self._keep(connection, entry)
+            for entry in entries:
+                if not is_revoked(connection, entry.memory):
+                    self._keep(connection, entry)
 
     def nearest(
         self, scope: Scope, space: str, vector: Vectors, before: datetime, limit: int, *, graded_first: bool = False
@@ -100,14 +101,14 @@ class SqliteVectorStore:
         """Say whether anything is kept in a scope, or was graded; asks the file until something was kept."""
         if graded_before is not None:
             query = "SELECT 1 FROM memories WHERE scope = ? AND graded_at < ? LIMIT 1"
-            with self._read() as connection:
-                return connection.execute(query, (scope.key, to_microseconds(graded_before))).fetchone() is not None
-        if scope.key not in self._known:
-            with self._read() as connection:
-                row = connection.execute("SELECT 1 FROM memories WHERE scope = ? LIMIT 1", (scope.key,)).fetchone()
-            if row:
-                self._known.add(scope.key)
+            return self._has(query, (scope.key, to_microseconds(graded_before)))
+        if scope.key not in self._known and self._has("SELECT 1 FROM memories WHERE scope = ? LIMIT 1", (scope.key,)):
+            self._known.add(scope.key)
         return scope.key in self._known
+
+    def _has(self, query: str, parameters: Sequence[object]) -> bool:
+        with self._reading, _translated():
+            return self._reader.execute(query, parameters).fetchone() is not None
 
     def forget(self, owner: str, *, is_trial: bool = False) -> int:
         """Forget all of an owner's."""
@@ -195,12 +196,13 @@ class SqliteVectorStore:
         connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?, ?, ?)", links)
         for used in (memory.id, *memory.recalled):
             self._lengthen(connection, scope, used)
-        connection.execute(
+        ((count, size, newest),) = connection.execute(
             "INSERT INTO scopes VALUES (?, 1, ?, ?, 0) ON CONFLICT DO UPDATE"
-            " SET count = count + 1, size = size + excluded.size, newest = max(newest, excluded.newest)",
+            " SET count = count + 1, size = size + excluded.size, newest = max(newest, excluded.newest)"
+            " RETURNING count, size, newest",
             (scope, len(body) + len(vector), known_at),
-        )
-        self._trim(connection, scope)
+        ).fetchall()
+        self._trim(connection, scope, count, size, newest)
 
     def _lengthen(self, connection: sqlite3.Connection, scope: str, memory_id: str) -> None:
         # Counted anew, not added: who recalled it may have been remembered first, or twice.
@@ -210,11 +212,8 @@ class SqliteVectorStore:
             (int(self._limits.days_per_use * _DAY), self._limits.uses, memory_id, scope, RECALLED),
         )
 
-    def _trim(self, connection: sqlite3.Connection, scope: str) -> None:
+    def _trim(self, connection: sqlite3.Connection, scope: str, count: int, size: int, newest: int) -> None:
         limits = self._limits
-        count, size, newest = connection.execute(
-            "SELECT count, size, newest FROM scopes WHERE scope = ?", (scope,)
-        ).fetchone()
         oldest = newest - int(limits.days * _DAY)
         aged = connection.execute("SELECT scope, id FROM memories WHERE scope = ? AND known_at < ?", (scope, oldest))
         delete(connection, aged.fetchall())

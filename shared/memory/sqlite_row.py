@@ -58,9 +58,9 @@ CREATE TABLE IF NOT EXISTS revoked (
 
 def is_revoked(connection: sqlite3.Connection, memory: Memory) -> bool:
     """Say whether a memory rests on what is revoked for its owner."""
-    query = "SELECT 1 FROM revoked WHERE source = ? AND owner IN (?, ?)"
-    whose = (EVERYONE, memory.owner or "")
-    return any(connection.execute(query, (source, *whose)).fetchone() for source in memory.sources)
+    marks = ", ".join("?" * len(memory.sources))
+    query = f"SELECT 1 FROM revoked WHERE owner IN (?, ?) AND source IN ({marks})"
+    return connection.execute(query, (EVERYONE, memory.owner or "", *memory.sources)).fetchone() is not None
 
 
 def linked(connection: sqlite3.Connection, link: str, kind: str) -> list[tuple[str, str]]:

@@ -12,7 +12,6 @@ from shared.events.catalogue import decode
 from shared.events.envelope import Event
 from shared.events.memory import MemoryRevoked
 from shared.events.trade import ConsensusReached, OpinionFormed, OpinionGraded, TradeRequested
-from shared.memory.memory import Memory
 from shared.memory.port import Memories
 from shared.memory.situation import remembered
 from shared.store.port import EventStore
@@ -46,16 +45,13 @@ class MemoryFold:
         await self.memories.clear()
 
     async def _remember(self, event: Event, opinions: Sequence[str], grade: OpinionGraded | None = None) -> None:
-        made = [await self._made(opinion, event.stream, grade) for opinion in opinions]
+        found = [await self._read(each, event.stream) for each in opinions]
+        votes = [each for each in found if isinstance(each, OpinionFormed)]
+        asked = {each: await self._read(each, event.stream) for each in {vote.data.trigger for vote in votes}}
+        trades = [(vote, asked[vote.data.trigger]) for vote in votes]
+        made = [remembered(vote, trade, grade) for vote, trade in trades if isinstance(trade, TradeRequested)]
         if memories := [memory for memory in made if memory is not None]:
             await self.memories.remember(memories)
-
-    async def _made(self, opinion_id: str, stream: str, grade: OpinionGraded | None) -> Memory | None:
-        opinion = await self._read(opinion_id, stream)
-        if not isinstance(opinion, OpinionFormed):
-            return None
-        trade = await self._read(opinion.data.trigger, stream)
-        return remembered(opinion, trade, grade) if isinstance(trade, TradeRequested) else None
 
     async def _read(self, event_id: str, stream: str) -> Event | None:
         body = await self.store.get(event_id, stream)

@@ -64,7 +64,7 @@ async def things_of(engine: Engine, owner: str | None) -> None:
     if engine.database is not None:
         late = altered(a_deadline(request), owner=owner)
         await engine.settlement.settle(None, [Emit(late, engine.clock.now() + 10 * MINUTE)])
-    await in_thread(engine.vectors.keep, an_entry(a_memory(name, owner=owner)))
+    await in_thread(engine.vectors.keep, [an_entry(a_memory(name, owner=owner))])
     await engine.keys.add(new_key(owner, frozenset({Role.OPERATOR}), CLOSE)[0])
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from shared.errors import InvalidError
 from shared.memory.bridge import in_thread
-from shared.memory.mem0 import Asked, Mem0Memories
+from shared.memory.mem0 import Asked, Mem0Memories, Told
 from shared.memory.memory import Scope
 from shared.memory.sqlite import SqliteVectorStore
 from tests.builders import CLOSE, DAY, SECOND
@@ -94,7 +94,7 @@ async def _mem0(memories: Mem0Memories) -> Any:
         lambda mem0: mem0.update("m-1", "other"),
         lambda mem0: mem0.delete("m-1"),
         lambda mem0: mem0.delete_all(agent_id="oracle"),
-        lambda mem0: mem0.add("a", agent_id="risk_manager", metadata={"memory": a_memory()}, infer=False),
+        lambda mem0: mem0.add("a", agent_id="risk_manager", metadata={"memory": Told(a_memory(), [])}, infer=False),
     ],
     ids=["*", "user *", "no moment", "or", "all *", "all", "get", "update", "delete", "delete all", "another's"],
 )

@@ -128,7 +128,7 @@ store, me = SqliteVectorStore(Path(sys.argv[1])), sys.argv[2]
 def work(thread):
     for number in range(6):
         text = f"memory p{me}t{thread}n{number}"
-        store.keep(an_entry(a_memory(text)))
+        store.keep([an_entry(a_memory(text))])
         found = store.nearest(ORACLE, EMBEDDER.space, EMBEDDER.embed([text])[0], LATER, 1)
         assert [memory.text for memory, _ in found] == [text], found
 

@@ -22,7 +22,7 @@ LATER = CLOSE + 1_000 * DAY
 async def kept(store: VectorStore, *memories: Memory) -> None:
     """Keep memories, one after the other."""
     for memory in memories:
-        await in_thread(store.keep, an_entry(memory))
+        await in_thread(store.keep, [an_entry(memory)])
 
 
 async def nearest(
@@ -128,7 +128,7 @@ class VectorStoreContract(ABC):
 
     async def test_nearest_when_a_vector_is_of_another_space_leaves_it_out(self, store: VectorStore) -> None:
         memory = a_memory("buy IBM")
-        await in_thread(store.keep, an_entry(memory, space="another-1-384"))
+        await in_thread(store.keep, [an_entry(memory, space="another-1-384")])
         assert await nearest(store, "buy IBM") == []
         assert await texts(store) == ["buy IBM"]
         await kept(store, memory)
@@ -197,6 +197,18 @@ class VectorStoreContract(ABC):
         assert await texts(store) == ["other"]
         assert await texts(store, Scope("oracle", "anna")) == []
 
+    async def test_memories_when_kept_together_leave_out_only_what_is_revoked(self, store: VectorStore) -> None:
+        await in_thread(store.revoke, "news-1", "alice", everyone=False)
+        theirs = (
+            a_memory("hers", owner="alice", sources=("news-1",)),
+            a_memory("mine", owner="bob", sources=("news-1",)),
+        )
+        others = a_memory("hers, too", owner="alice", sources=("news-2",)), a_memory("hers, too", owner="alice")
+        await in_thread(store.keep, [an_entry(memory) for memory in (*theirs, *others)])
+        assert await texts(store, Scope("oracle", "alice")) == ["hers, too"]
+        assert await texts(store, Scope("oracle", "bob")) == ["mine"]
+        await in_thread(store.keep, [])
+
     async def test_source_when_an_owner_revokes_it_stays_for_the_others(self, store: VectorStore) -> None:
         mine, yours, desks = (a_memory("on it", owner=owner, sources=("news-1",)) for owner in ("anna", "bert", None))
         await kept(store, mine, yours, desks)
@@ -264,7 +276,7 @@ class VectorStoreContract(ABC):
         vectors = chance.normal(size=(40, 384)).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         for number, vector in enumerate(vectors):
-            await in_thread(store.keep, Entry(a_memory(f"v{number}"), "chance", vector))
+            await in_thread(store.keep, [Entry(a_memory(f"v{number}"), "chance", vector)])
         wanted = vectors @ vectors[7]
         found = await in_thread(store.nearest, ORACLE, "chance", vectors[7], LATER, 10)
         best = [f"v{place}" for place in np.argsort(-wanted)[:10]]

@@ -30,8 +30,8 @@ class PlainMemories:
     async def remember(self, memories: Sequence[Memory]) -> None:
         """Keep memories."""
         self._fail()
-        for memory in memories:
-            self.vectors.keep(Entry(memory, self._embedder.space, self._embedder.embed([memory.text])[0]))
+        space, vectors = self._embedder.space, self._embedder.embed([memory.text for memory in memories])
+        self.vectors.keep([Entry(memory, space, vector) for memory, vector in zip(memories, vectors, strict=True)])
 
     async def recall(
         self, scope: Scope, text: str, as_of: datetime, limit: int = 5, *, graded_first: bool = False

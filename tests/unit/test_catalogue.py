@@ -71,6 +71,18 @@ def test_event_when_written_and_read_is_the_same(event: Event) -> None:
     assert decode(event.json_bytes.decode()) == event
 
 
+def test_event_when_its_keys_are_in_another_order_is_the_same() -> None:
+    turned = json.dumps(dict(reversed(document(REQUEST).items())), indent=1).encode()
+    assert decode(turned) == REQUEST
+
+
+@pytest.mark.parametrize("kind", [None, "trade.requested", "market.data.received"])
+def test_event_when_it_names_two_types_is_refused(kind: str | None) -> None:
+    twice = REQUEST.json_bytes[:-1] + b',"type":"market.data.received"}'
+    with pytest.raises(InvalidError):
+        decode(twice, kind)
+
+
 @each_event
 def test_event_when_it_has_an_unknown_field_anywhere_is_refused(event: Event) -> None:
     whole = document(event)
