@@ -20,18 +20,20 @@ _ABOVE_ALL = 4.0
 
 
 class Matrix:
-    """The vectors of one scope in one space, by the number of their rows.
+    """The vectors of one scope in one space, in the order of their rows' numbers.
 
     Attributes
     ----------
     last : int
         The highest number so far, whether it could be read or not.
+    last_grade : int
+        The highest sequence of a grade so far.
     """
 
     def __init__(self, epoch: int) -> None:
         import numpy as np
 
-        self.epoch, self.last, self.count = epoch, 0, 0
+        self.epoch, self.last, self.last_grade, self.count = epoch, 0, 0, 0
         self._numbers: NDArray[np.int64] = np.zeros(16, np.int64)
         self._known_at: NDArray[np.int64] = np.zeros(16, np.int64)
         self._graded_at: NDArray[np.int64] = np.zeros(16, np.int64)
@@ -56,10 +58,26 @@ class Matrix:
         self._vectors[self.count : end] = vectors.reshape(len(whole), DIMENSIONS)
         self.count = end
 
+    def grade(self, rows: Sequence[tuple[int, int, int]]) -> None:
+        """Take in grades of (sequence, number, graded at) in their sequence; those of rows of other spaces are not."""
+        import numpy as np
+
+        if not rows:
+            return
+        self.last_grade = rows[-1][0]
+        # Of one row the last is kept; a copy, as snapshots have what was.
+        latest = {number: graded_at for _, number, graded_at in rows}
+        numbers, moments = np.array(list(latest), np.int64), np.array(list(latest.values()), np.int64)
+        places = np.searchsorted(self._numbers[: self.count], numbers)
+        known = places < self.count
+        known[known] = self._numbers[places[known]] == numbers[known]
+        self._graded_at = self._graded_at.copy()
+        self._graded_at[places[known]] = moments[known]
+
     def snapshot(self) -> "Matrix":
-        """Give what is in it now, whatever is added later: rows that are there are never changed."""
+        """Give what is in it now, whatever is added or graded later: rows that are there are never changed."""
         now = Matrix.__new__(Matrix)
-        now.epoch, now.last, now.count = self.epoch, self.last, self.count
+        now.epoch, now.last, now.last_grade, now.count = self.epoch, self.last, self.last_grade, self.count
         now._numbers, now._known_at = self._numbers[: self.count], self._known_at[: self.count]
         now._graded_at, now._vectors = self._graded_at[: self.count], self._vectors[: self.count]
         return now

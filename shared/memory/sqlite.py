@@ -151,7 +151,7 @@ class SqliteVectorStore:
     def clear(self) -> None:
         """Forget everything."""
         with self._transaction() as connection:
-            for table in ("memories", "links", "revoked"):
+            for table in ("memories", "links", "grades", "revoked"):
                 connection.execute(f"DELETE FROM {table}")
             connection.execute("UPDATE scopes SET count = 0, size = 0, newest = 0, epoch = epoch + 1")
         self._known.clear()
@@ -179,9 +179,12 @@ class SqliteVectorStore:
             self._complete(connection, memory)
 
     def _complete(self, connection: sqlite3.Connection, memory: Memory) -> None:
-        change = "UPDATE memories SET body = ?, graded_at = ? WHERE scope = ? AND id = ?"
-        connection.execute(change, (dump(memory), _graded_at(memory), memory.scope.key, memory.id))
-        connection.execute("UPDATE scopes SET epoch = epoch + 1 WHERE scope = ?", (memory.scope.key,))
+        change = "UPDATE memories SET body = ?, graded_at = ? WHERE scope = ? AND id = ? RETURNING number"
+        scope, graded_at = memory.scope.key, _graded_at(memory)
+        ((number,),) = connection.execute(change, (dump(memory), graded_at, scope, memory.id)).fetchall()
+        # Whoever has the vectors side by side takes in this alone.
+        note = "INSERT INTO grades (scope, number, graded_at) VALUES (?, ?, ?)"
+        connection.execute(note, (scope, number, graded_at))
 
     def _insert(self, connection: sqlite3.Connection, entry: Entry) -> None:
         memory, body, vector = entry.memory, dump(entry.memory), entry.vector.tobytes()
@@ -232,8 +235,13 @@ class SqliteVectorStore:
     def _matrix(self, connection: sqlite3.Connection, scope: str, space: str) -> Matrix:
         row = connection.execute("SELECT epoch FROM scopes WHERE scope = ?", (scope,)).fetchone()
         matrix = self._matrices.get(scope, space, row[0] if row else 0)
-        query = "SELECT number, known_at, graded_at, vector FROM memories WHERE scope = ? AND space = ? AND number > ?"
+        query = (
+            "SELECT number, known_at, graded_at, vector FROM memories"
+            " WHERE scope = ? AND space = ? AND number > ? ORDER BY number"
+        )
         matrix.add(connection.execute(query, (scope, space, matrix.last)).fetchall())
+        query = "SELECT sequence, number, graded_at FROM grades WHERE scope = ? AND sequence > ? ORDER BY sequence"
+        matrix.grade(connection.execute(query, (scope, matrix.last_grade)).fetchall())
         return matrix.snapshot()
 
     def _write_anew(self) -> None:

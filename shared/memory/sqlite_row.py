@@ -41,6 +41,14 @@ CREATE TABLE IF NOT EXISTS links (
     PRIMARY KEY (link, kind, scope, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS links_of ON links (scope, id);
+CREATE TABLE IF NOT EXISTS grades (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    scope TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    graded_at INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS grades_of ON grades (scope, sequence);
+CREATE INDEX IF NOT EXISTS grades_number ON grades (number);
 CREATE TABLE IF NOT EXISTS scopes (
     scope TEXT PRIMARY KEY,
     count INTEGER NOT NULL,
@@ -82,13 +90,15 @@ def delete(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> i
     gone = 0
     for scope, memory_id, *_ in rows:
         key = (scope, memory_id)
-        size = "SELECT length(body) + length(vector) FROM memories WHERE scope = ? AND id = ?"
-        if (found := connection.execute(size, key).fetchone()) is None:
+        query = "SELECT number, length(body) + length(vector) FROM memories WHERE scope = ? AND id = ?"
+        if (found := connection.execute(query, key).fetchone()) is None:
             continue
-        connection.execute("DELETE FROM memories WHERE scope = ? AND id = ?", key)
+        number, size = found
+        connection.execute("DELETE FROM memories WHERE number = ?", (number,))
+        connection.execute("DELETE FROM grades WHERE number = ?", (number,))
         connection.execute("DELETE FROM links WHERE scope = ? AND id = ?", key)
         change = "UPDATE scopes SET count = count - 1, size = size - ?, epoch = epoch + 1 WHERE scope = ?"
-        connection.execute(change, (found[0], scope))
+        connection.execute(change, (size, scope))
         gone += 1
     return gone
 

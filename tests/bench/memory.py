@@ -16,7 +16,7 @@ from random import Random
 from shared.events.envelope import derive_id
 from shared.memory.hashing import HashingEmbedder
 from shared.memory.mem0 import Mem0Memories
-from shared.memory.memory import Memory, Scope
+from shared.memory.memory import Memory, Outcome, Scope
 from shared.memory.port import LIMITS
 from shared.memory.sqlite import SqliteVectorStore
 from tests.bench.measure import BenchError, quantile
@@ -30,6 +30,8 @@ RECALLS = 50
 CROWDS = ((1, 1), (1, 8), (4, 8))
 """Processes, and threads in each."""
 START = datetime(2008, 1, 2, tzinfo=UTC)
+GRADED_AFTER = timedelta(days=7)
+"""As only what was graded by then is recalled."""
 LATER = START + timedelta(days=10_000)
 SYMBOLS = ("AAPL", "GOOG", "IBM", "MSFT")
 NUMBERS = ("rsi_14", "momentum_20", "volatility_ewma", "expected_return", "probability_of_loss", "ratio_annualised")
@@ -80,6 +82,7 @@ def _memory(number: int, agent: str, moment: datetime, text: str) -> Memory:
         text=text,
         known_at=moment,
         sources=(name, f"trade-{number // len(AGENTS)}"),
+        outcome=Outcome(at=moment + GRADED_AFTER, hit=number % 3 > 0, trade_return=0.01, horizon_days=7),
     )
 
 
@@ -123,9 +126,7 @@ async def _timed(memories: Mem0Memories, chance: Random, recalls: int = RECALLS)
     took = list[float]()
     for _ in range(recalls):
         begun = time.perf_counter()
-        found = await memories.recall(
-            Scope(AGENTS[0]), situation(chance), START + timedelta(days=10_000), 3, graded_first=True
-        )
+        found = await memories.recall(Scope(AGENTS[0]), situation(chance), LATER, 3, graded_first=True)
         took.append(1_000 * (time.perf_counter() - begun))
         if len(found) != 3:
             raise BenchError(f"{len(found)} memories came up")
