@@ -96,8 +96,9 @@ def research(answered: dict[str, Any]) -> str:
     """Give what the research agent found, with the beginning of each event's id, and what it cannot say."""
     found = answered["research"]
     lines = [f"Asked at {answered['asked_at'][:16]} UTC (desk time), answered as of {found['until'][:16]} UTC"]
-    lines += [f"=> NO ANSWER  {found['abstained']}"] if "abstained" in found else ["=>"]
-    for number, each in enumerate(found.get("findings", []), 1):
+    findings = found.get("findings", [])
+    lines += [f"=> NO ANSWER  {found['abstained']}" if "abstained" in found else f"=> {len(findings)} FINDINGS"]
+    for number, each in enumerate(findings, 1):
         events = ", ".join(event[:8] for event in each["events"])
         lines.append(f"  [{number}] {each['text']}  [event {events}]")
     return "\n".join(lines + [f"  ? {gap}" for gap in found.get("unanswered", []) if "abstained" not in found])

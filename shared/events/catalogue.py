@@ -126,7 +126,8 @@ def _type_of(body: bytes | str) -> str:
 def describe(error: ValidationError) -> str:
     """Say in one line which fields are wrong and why, without repeating their values."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}" for problem in error.errors()
+        f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in error.errors()
     )
 
 
