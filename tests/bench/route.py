@@ -24,6 +24,18 @@ def _news(number: int) -> dict[str, Any]:
     return {"headline": headline, "symbols": [SYMBOLS[number % len(SYMBOLS)]]}
 
 
+def _option(number: int) -> dict[str, Any]:
+    return {"symbol": SYMBOLS[number % len(SYMBOLS)], "view": 0.5, "risk_budget": 1_000}
+
+
+def _question(number: int) -> dict[str, Any]:
+    return {"text": f"What moved {SYMBOLS[number % len(SYMBOLS)]} this week?"}
+
+
+def _replay(_number: int) -> dict[str, Any]:
+    return {"symbols": SYMBOLS[:1], "first_day": "2008-01-02", "last_day": "2008-01-04", "cash": 100_000}
+
+
 def _holdings(number: int) -> dict[str, Any]:
     held = PORTFOLIO.model_dump(mode="json", exclude_none=True, exclude={"portfolio"})
     return held | {"cash": 1e6 + number}
@@ -60,18 +72,31 @@ class Route:
 
 REQUEST_TRADE = Route("POST", "/api/trades", 5, body=_trade, status=202)
 PUT_PORTFOLIO = Route("PUT", "/api/portfolios/{name}", 2, body=_holdings)
+REQUEST_OPTIONS = Route("POST", "/api/options", 2, body=_option, status=202)
+ASK_QUESTION = Route("POST", "/api/questions", 2, body=_question, status=202)
+REQUEST_REPLAY = Route("POST", "/api/replays", 0.2, body=_replay, status=202)
 GET_HEALTH = Route("GET", "/api/health", 2)
 GET_DOCUMENT = Route("GET", "/api/openapi.json", 1)
 ROUTES = (
     REQUEST_TRADE,
     PUT_PORTFOLIO,
+    REQUEST_OPTIONS,
+    ASK_QUESTION,
+    REQUEST_REPLAY,
     GET_HEALTH,
+    Route("GET", "/api/health/live", 2),
     Route("POST", "/api/news", 2, body=_news, status=202),
     Route("GET", "/api/events", 5, "?limit=50"),
     Route("GET", "/api/events/{event_id}", 5),
     Route("GET", "/api/stream", 5, "?limit=50"),
     Route("GET", "/api/trades/{trade_id}", 5),
     Route("GET", "/api/trades/{trade_id}/latency", 2),
+    Route("GET", "/api/trades/{trade_id}/why", 2),
+    Route("GET", "/api/options/{request_id}", 5),
+    Route("GET", "/api/questions/{question_id}", 5),
+    Route("GET", "/api/replays", 2),
+    Route("GET", "/api/replays/{replay_id}", 2),
+    Route("POST", "/api/recoveries", 0.2, "?since=2008-09-11T00:00:00Z", status=202),
     Route("GET", "/api/costs", 1),
     Route("GET", "/api/portfolios", 5),
     Route("GET", "/api/portfolios/{name}", 5),
@@ -81,6 +106,9 @@ ROUTES = (
     Route("GET", "/api/dead-letters", 2),
     Route("POST", "/api/dead-letters/{id}/redrive", 2, status=404),
     Route("GET", "/api/agents", 5),
+    Route("GET", "/api/agents/{name}", 5),
+    Route("GET", "/api/agents/{name}/memory", 5, "?q=buy+IBM"),
+    Route("DELETE", "/api/memory", 0.2, "?source=none"),
     Route("GET", "/api/agents/{name}/views/{subject}", 5),
     Route("GET", "/api/topology", 2),
     Route("GET", "/api/schemas", 2),
@@ -88,6 +116,12 @@ ROUTES = (
 )
 OUTSIDE = (GET_DOCUMENT, Route("GET", "/api/docs", 1))
 """Routes that the document does not list."""
+
+
+def unlike(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """Give the operations that only the OpenAPI document or only `ROUTES` has."""
+    listed = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    return sorted(listed ^ {(route.method, route.template) for route in ROUTES})
 
 
 class Caller:
@@ -107,13 +141,13 @@ class Caller:
             The OpenAPI document has an operation that is not in `ROUTES`, or the other way round.
         """
         caller = cls(client, {"name": PORTFOLIO.portfolio, "event_type": "consensus.reached", "id": "events:none:1"})
-        document = await caller.call(GET_DOCUMENT)
-        listed = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
-        if apart := listed ^ {(route.method, route.template) for route in ROUTES}:
-            raise BenchError(f"ROUTES and the OpenAPI document differ in {sorted(apart)}")
+        if apart := unlike(await caller.call(GET_DOCUMENT)):
+            raise BenchError(f"ROUTES and the OpenAPI document differ in {apart}")
         await caller.call(PUT_PORTFOLIO)
         trade = await caller.call(REQUEST_TRADE)
         caller._values |= {"trade_id": trade["id"], "event_id": trade["id"]}
+        first = {"request_id": REQUEST_OPTIONS, "question_id": ASK_QUESTION, "replay_id": REQUEST_REPLAY}
+        caller._values |= {name: (await caller.call(route))["id"] for name, route in first.items()}
         return caller
 
     async def call(self, route: Route, number: int = 0) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from tests.bench.route import unlike
 from tests.e2e.test_api_rebalances import latest
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -55,6 +56,10 @@ def _conforms(document: dict[str, Any], schema: dict[str, Any], value: object) -
 def test_document_when_it_is_read_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     assert [str(error) for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+def test_document_when_routes_are_measured_has_all_of_them_and_no_others(document: dict[str, Any]) -> None:
+    assert unlike(document) == []
 
 
 def test_document_when_it_points_somewhere_something_is_there(document: dict[str, Any]) -> None:

@@ -174,7 +174,7 @@ def test_body_when_it_is_no_event_is_refused_with_the_reason(body: bytes, kind: 
 
 def test_refusal_when_a_check_of_ours_fails_is_in_our_words() -> None:
     wrong = altered(document(REQUEST), ("time",), "1066-10-14T00:00:00Z")
-    with pytest.raises(InvalidError, match="^time: beyond the years 1900 to 8000$"):
+    with pytest.raises(InvalidError, match=r"^time: beyond the years 1900 to 8000$"):
         decode(wrong)
 
 
