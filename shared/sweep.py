@@ -193,10 +193,9 @@ class Sweep:
         """Give what agents have still to do on an event: who has no receipt for it, and whose round is open."""
         wanting = {agent_of(each) for each in self.topology.wanting(event.topic, event.type)} & self.agents
         later = after(self.clock, now, PATIENCE_SECONDS)
+        missing = wanting - await self.store.handled(wanting, event.stream, event.id) if wanting else wanting
         expected = [
-            Pending(event=event.id, stream=event.stream, agent=agent, since=now, due=later)
-            for agent in sorted(wanting)
-            if await self.store.receipt(agent, event.stream, event.id) is None
+            Pending(event=event.id, stream=event.stream, agent=agent, since=now, due=later) for agent in sorted(missing)
         ]
         if (step := _step_of(event)) is not None and not await self._is_closed(event):
             closing = after(self.clock, step.deadline_of(event, self.step_deps), PATIENCE_SECONDS)

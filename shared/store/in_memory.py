@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from bisect import bisect_right, insort_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -82,6 +82,10 @@ class InMemoryEventStore:
     async def receipt(self, agent: str, stream: str, event_id: str) -> tuple[Emit, ...] | None:
         """Give what the agent emitted on the event, or None."""
         return self._receipts.get((agent, stream, event_id))
+
+    async def handled(self, agents: Collection[str], stream: str, event_id: str) -> set[str]:
+        """Give which of these agents have a receipt."""
+        return {agent for agent in agents if (agent, stream, event_id) in self._receipts}
 
     async def commit(self, commit: Commit) -> None:
         """Store snapshot and receipt together, or nothing."""

@@ -1,6 +1,6 @@
 """What the desk needs of an event store."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -137,6 +137,10 @@ class EventStore(Protocol):
 
     async def receipt(self, agent: str, stream: str, event_id: str) -> tuple[Emit, ...] | None:
         """Give what the agent emitted on the event, or None when it has not handled it."""
+        ...
+
+    async def handled(self, agents: Collection[str], stream: str, event_id: str) -> set[str]:
+        """Give which of these agents have a receipt for the event: one question for all of them."""
         ...
 
     async def commit(self, commit: Commit) -> None:

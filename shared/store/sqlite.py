@@ -7,7 +7,7 @@ desk recorded an event is kept beside it, not in it.
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
@@ -195,6 +195,11 @@ class SqliteEventStore:
             )
         )
         return None if body is None else decode_outputs(body)
+
+    async def handled(self, agents: Collection[str], stream: str, event_id: str) -> set[str]:
+        """Give which of these agents have a receipt."""
+        rows = self._database.read("SELECT agent FROM receipts WHERE stream = ? AND event_id = ?", (stream, event_id))
+        return {agent for (agent,) in rows}.intersection(agents)
 
     async def commit(self, commit: Commit) -> None:
         """Store snapshot and receipt together, or nothing."""

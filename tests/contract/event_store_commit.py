@@ -132,6 +132,16 @@ class Commits(EventStoreBench):
         assert [snapshot and snapshot.body for snapshot in snapshots] == [b"1", b"2", b"3"]
         assert [await store.receipt(agent, stream, "event-1") for agent, stream in homes] == [(OPINION,), (), ()]
 
+    async def test_agents_when_asked_together_are_those_with_a_receipt(self, store: EventStore) -> None:
+        await store.commit(a_commit(agent="risk-manager"))
+        await store.commit(a_commit(agent="oracle", outputs=()))
+        await store.commit(a_commit(agent="consensus"))
+        await store.commit(a_commit("event-2", agent="market-analyst"))
+        asked = ("risk-manager", "oracle", "market-analyst", "sentiment-tracker")
+        assert await store.handled(asked, "stream-1", "event-1") == {"risk-manager", "oracle"}
+        assert await store.handled(asked, "stream-2", "event-1") == set()
+        assert await store.handled((), "stream-1", "event-1") == set()
+
     async def test_commits_when_many_decide_on_one_snapshot_let_one_win(self, store: EventStore) -> None:
         await store.commit(a_commit("event-0", state=b"0"))
         etag = await etag_of(store)

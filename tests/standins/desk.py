@@ -150,6 +150,11 @@ class FaultyEventStore(InMemoryEventStore):
         self._faults.reach("before receipt")
         return await super().receipt(agent, stream, event_id)
 
+    async def handled(self, agents: Collection[str], stream: str, event_id: str) -> set[str]:
+        """Give who handled an event."""
+        self._faults.reach("before receipt")
+        return await super().handled(agents, stream, event_id)
+
     async def commit(self, commit: Commit) -> None:
         """Store snapshot and receipt."""
         self._faults.reach("before commit")

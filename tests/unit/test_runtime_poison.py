@@ -123,13 +123,13 @@ def _with(path: str, value: object) -> bytes:
 
 
 BAD: dict[str, tuple[bytes, str]] = {
-    "not JSON": (b"{", "body"),
-    "empty": (b"", "body"),
-    "an array": (b"[]", "body"),
-    "not UTF-8": (_with("source", "s").replace(b'"s"', b'"\xff\xfe"'), "body"),
-    "half of a surrogate": (_with("source", "\ud800"), "body"),
-    "nested deeply": (_with("data", 0).replace(b'"data": 0', b'"data": ' + b"[" * 200_000), "body"),
-    "nested deeply and closed": (_with("data", json.loads("[" * 900 + "]" * 900)), "body"),
+    "not JSON": (b"{", "not JSON"),
+    "empty": (b"", "not JSON"),
+    "an array": (b"[]", "an event is a JSON object"),
+    "not UTF-8": (_with("source", "s").replace(b'"s"', b'"\xff\xfe"'), "not JSON"),
+    "half of a surrogate": (_with("source", "\ud800"), "not JSON"),
+    "nested deeply": (_with("data", 0).replace(b'"data": 0', b'"data": ' + b"[" * 200_000), "not JSON"),
+    "nested deeply and closed": (_with("data", json.loads("[" * 900 + "]" * 900)), "not JSON"),
     "huge": (_with("source", "x" * 4_000_000), "source"),
     "wrong type": (_with("data.quantity", {"many": 1}), "data.quantity"),
     "unknown field": (_with("data.colour", "red"), "data.colour"),
