@@ -56,6 +56,10 @@ class CosmosVectorStore:
         """Keep memories, each by itself; now and then trims a scope."""
         on_loop(self._keep(entries))
 
+    def complete(self, memories: Sequence[Memory], space: str) -> list[Memory]:
+        """Give those that are kept their outcomes, each by itself."""
+        return on_loop(self._complete(memories, space)) if memories else []
+
     def nearest(
         self, scope: Scope, space: str, vector: Vectors, before: datetime, limit: int, *, graded_first: bool = False
     ) -> list[tuple[Memory, float]]:
@@ -142,6 +146,25 @@ class CosmosVectorStore:
             await self._create_or_complete(entry)
             if crc32(memory.id.encode()) % self._trim_every == 0:
                 await self._trim(memory.scope)
+
+    async def _complete(self, memories: Sequence[Memory], space: str) -> list[Memory]:
+        return [memory for memory in memories if not await self._completed(memory, space)]
+
+    async def _completed(self, memory: Memory, space: str) -> bool:
+        row = await self._read(memory.scope.key, memory.id)
+        known = _memory(row, memory.scope) if row and row["space"] == space else None
+        if row is None or known is None:
+            return False
+        if _is_whole(known, memory):
+            return True
+        body = _dump(memory)
+        size = row["size"] + len(body) - len(row["body"])
+        item = {**row, "graded": _graded(memory), "size": size, "body": body}
+        # Where somebody else wrote it meanwhile, it goes the way of what is new.
+        with suppress(ConflictError, MissingError):
+            await self._replace({name: value for name, value in item.items() if name[0] != "_"}, row["_etag"])
+            return True
+        return False
 
     async def _create_or_complete(self, entry: Entry) -> None:
         item = _item(entry)
@@ -251,7 +274,7 @@ def _item(entry: Entry) -> Row:
         "scope": memory.scope.key,
         "owner": memory.owner or "",
         "known": instant(memory.known_at),
-        **({"graded": instant(memory.outcome.at)} if memory.outcome else {}),
+        **({"graded": _graded(memory)} if memory.outcome else {}),
         "space": entry.space,
         "vector": _numbers(entry.vector),
         "sources": list(memory.sources),
@@ -259,6 +282,11 @@ def _item(entry: Entry) -> Row:
         "size": len(body) + entry.vector.nbytes,
         "body": body,
     }
+
+
+def _graded(memory: Memory) -> str:
+    assert memory.outcome is not None
+    return instant(memory.outcome.at)
 
 
 def _is_whole(known: Memory, told: Memory) -> bool:

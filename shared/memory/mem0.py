@@ -127,11 +127,14 @@ class Mem0Memories:
         await in_thread(self._vectors.close)
 
     def _add(self, memories: Sequence[Memory]) -> None:
+        # What turned out is mostly known: another embedding of it would cost more than its outcome, and with some money.
+        unknown = self._vectors.complete([memory for memory in memories if memory.outcome], self._embedder.space)
         entries = list[Entry]()
-        for memory in memories:
+        for memory in [*(memory for memory in memories if not memory.outcome), *unknown]:
             told = Told(memory, entries)
             self._opened().add(memory.text, agent_id=memory.scope.key, metadata={BODY: told}, infer=False)
-        self._vectors.keep(entries)
+        if entries:
+            self._vectors.keep(entries)
 
     def _search(self, scope: Scope, text: str, asked: Asked) -> list[Recollection]:
         return self._find(scope, text, asked) if self._may_find(scope, text, asked) else []

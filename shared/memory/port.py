@@ -95,6 +95,10 @@ class VectorStore(Protocol):
         kept. What passes the limits is forgotten."""
         ...
 
+    def complete(self, memories: Sequence[Memory], space: str) -> list[Memory]:
+        """Give those that are kept in a space their outcomes, and give back the others, which are to be embedded."""
+        ...
+
     def nearest(
         self, scope: Scope, space: str, vector: Vectors, before: datetime, limit: int, *, graded_first: bool = False
     ) -> list[tuple[Memory, float]]:

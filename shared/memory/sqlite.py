@@ -67,6 +67,13 @@ class SqliteVectorStore:
                 if not is_revoked(connection, entry.memory):
                     self._keep(connection, entry)
 
+    def complete(self, memories: Sequence[Memory], space: str) -> list[Memory]:
+        """Give those that are kept their outcomes, all or none."""
+        if not memories:
+            return []
+        with self._transaction() as connection:
+            return [memory for memory in memories if not self._completed(connection, memory, space)]
+
     def nearest(
         self, scope: Scope, space: str, vector: Vectors, before: datetime, limit: int, *, graded_first: bool = False
     ) -> list[tuple[Memory, float]]:
@@ -177,6 +184,14 @@ class SqliteVectorStore:
             self._insert(connection, replace(entry, memory=memory))
         elif memory != known:
             self._complete(connection, memory)
+
+    def _completed(self, connection: sqlite3.Connection, memory: Memory, space: str) -> bool:
+        query = "SELECT body FROM memories WHERE scope = ? AND id = ? AND space = ?"
+        row = connection.execute(query, (memory.scope.key, memory.id, space)).fetchone()
+        known = load(row[0], memory.scope) if row else None
+        if known is not None and known != memory:
+            self._complete(connection, memory)
+        return known is not None
 
     def _complete(self, connection: sqlite3.Connection, memory: Memory) -> None:
         change = "UPDATE memories SET body = ?, graded_at = ? WHERE scope = ? AND id = ? RETURNING number"

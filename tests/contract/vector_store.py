@@ -169,6 +169,23 @@ class VectorStoreContract(ABC):
             await kept(store, *order)
             assert await in_thread(store.get, ORACLE, graded.id) == graded
 
+    async def test_outcome_when_the_memory_is_kept_completes_it_and_gives_the_others_back(
+        self, store: VectorStore
+    ) -> None:
+        known, other, elsewhere = a_memory("known"), a_memory("other"), a_memory("known", owner="anna")
+        await kept(store, known)
+        told = [memory.model_copy(update={"outcome": an_outcome()}) for memory in (known, other, elsewhere)]
+        for _ in range(2):
+            assert await in_thread(store.complete, told, EMBEDDER.space) == told[1:]
+            assert await in_thread(store.get, ORACLE, known.id) == told[0]
+        assert await nearest(store, "known") == ["known"]
+        assert await in_thread(store.complete, told[:1], "another-1-384") == told[:1]
+        assert await in_thread(store.complete, [], EMBEDDER.space) == []
+        found = await in_thread(
+            store.nearest, ORACLE, EMBEDDER.space, an_entry(known).vector, LATER, 1, graded_first=True
+        )
+        assert [memory for memory, _ in found] == told[:1]
+
     async def test_owner_when_forgotten_leaves_the_others_and_the_desk(self, store: VectorStore) -> None:
         await kept(store, a_memory("a", owner="anna"), a_memory("b", owner="anna", agent="risk_manager"))
         await kept(store, a_memory("c", owner="bert"), a_memory("d"))
