@@ -23,7 +23,15 @@ log_command.add_to(app)
 app.command(name="cost")(cost_command.cost)
 app.command(name="forget")(forget_command.forget_command)
 
+
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; `run` takes any free one for 0.")]
+
+
+@app.callback()
+def begin() -> None:
+    """Have numpy, which no command has loaded yet, use one thread, unless the environment says otherwise."""
+    # A second one spins while it waits for a processor: beside a busy desk each recall took five times as long.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _client(port: int) -> DeskClient:

@@ -36,6 +36,8 @@ var platformSettings = {
   AzureWebJobsStorage__accountName: storageName
   AzureWebJobsStorage__clientId: identityClientId
   AzureWebJobsStorage__credential: 'managedidentity'
+  // numpy's second thread spins while it waits for a processor that others need.
+  OPENBLAS_NUM_THREADS: '1'
   SERVICEBUS__clientId: identityClientId
   SERVICEBUS__credential: 'managedidentity'
 }

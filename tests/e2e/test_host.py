@@ -1,6 +1,7 @@
 """The embedded host as a person meets it: starting, stopping, refusing, replaying the same feed."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -125,6 +126,14 @@ def test_function_app_when_imported_loads_nothing_heavy() -> None:
     code = f"import sys, function_app; print([name for name in {HEAVY} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_command_when_it_begins_has_numpy_use_one_thread_before_that_is_loaded() -> None:
+    imported = "import os, sys; from local.cli import begin; begin()"
+    code = f"{imported}; print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)"
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert answer.stdout.split() == [b"1", b"False"]
 
 
 def test_demo_when_it_runs_ends_with_both_decisions_and_a_measured_portfolio(tmp_path: Path) -> None:

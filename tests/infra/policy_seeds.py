@@ -129,6 +129,7 @@ POLICIES = (
         "tokens should be for the registration",
     ),
     Seed(APP, "  AzureWebJobsDisableHomepage: 'true'\n", "", "the platform needs AzureWebJobsDisableHomepage"),
+    Seed(APP, "  OPENBLAS_NUM_THREADS: '1'\n", "", "the platform needs OPENBLAS_NUM_THREADS"),
     Seed(APP, "Homepage: 'true'", "Homepage: 'false'", "the home page should be off"),
     Seed(
         APP, "SERVICEBUS__credential: 'managedidentity'", "SERVICEBUS__credential: 'key'", "should be managedidentity"

@@ -45,10 +45,11 @@ PLATFORM = {
     "AzureWebJobsStorage__accountName",
     "AzureWebJobsStorage__clientId",
     "AzureWebJobsStorage__credential",
+    "OPENBLAS_NUM_THREADS",
     "SERVICEBUS__clientId",
     "SERVICEBUS__credential",
 }
-"""What the Functions host and Azure's SDKs read: all of it is needed."""
+"""What the Functions host, Azure's SDKs and numpy read: all of it is needed."""
 
 REFUSED = {
     "AzureWebJobsStorage": "a connection string holds a key",
