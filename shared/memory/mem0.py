@@ -127,7 +127,7 @@ class Mem0Memories:
         await in_thread(self._vectors.close)
 
     def _add(self, memories: Sequence[Memory]) -> None:
-        # What turned out is mostly known: to embed it again would cost more than to note its outcome, and at some money.
+        # What turned out is mostly known: to embed it again would cost more than to note that, and at some money.
         unknown = self._vectors.complete([memory for memory in memories if memory.outcome], self._embedder.space)
         entries = list[Entry]()
         for memory in [*(memory for memory in memories if not memory.outcome), *unknown]:

@@ -74,7 +74,7 @@ REQUEST_TRADE = Route("POST", "/api/trades", 5, body=_trade, status=202)
 PUT_PORTFOLIO = Route("PUT", "/api/portfolios/{name}", 2, body=_holdings)
 REQUEST_OPTIONS = Route("POST", "/api/options", 2, body=_option, status=202)
 ASK_QUESTION = Route("POST", "/api/questions", 2, body=_question, status=202)
-REQUEST_REPLAY = Route("POST", "/api/replays", 0.2, body=_replay, status=202)
+REQUEST_REPLAY = Route("POST", "/api/replays", 0.04, body=_replay, status=202)
 GET_HEALTH = Route("GET", "/api/health", 2)
 GET_DOCUMENT = Route("GET", "/api/openapi.json", 1)
 ROUTES = (
@@ -96,7 +96,7 @@ ROUTES = (
     Route("GET", "/api/questions/{question_id}", 5),
     Route("GET", "/api/replays", 2),
     Route("GET", "/api/replays/{replay_id}", 2),
-    Route("POST", "/api/recoveries", 0.2, "?since=2008-09-11T00:00:00Z", status=202),
+    Route("POST", "/api/recoveries", 0.04, "?since=2008-09-11T00:00:00Z", status=202),
     Route("GET", "/api/costs", 1),
     Route("GET", "/api/portfolios", 5),
     Route("GET", "/api/portfolios/{name}", 5),
