@@ -28,9 +28,9 @@ def forget_command(owner: Owner, yes: Yes = False, as_json: Json = False) -> Non
 async def _forgotten(owner: str, *, is_trial: bool) -> dict[str, int]:
     from local.host import ROOT
     from shared.engine import engine
+    from shared.rehearsal import shelf
     from shared.replay.forget import ReplayHolder
     from shared.settings import Settings
-    from shared.wiring import shelf
 
     app_settings.load(ROOT)
     settings = Settings.from_env()

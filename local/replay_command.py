@@ -88,17 +88,17 @@ def _configuration(given: dict[str, Any]) -> Backtest:
 def _played(asked: Backtest, bars: Path | None, *, quiet: bool) -> tuple[Report, Path]:
     from local import app_settings
     from local.host import ROOT
-    from shared import wiring
+    from shared import rehearsal
     from shared.replay.bar_file import CsvMarketSource
     from shared.replay.job import perform, run_of
     from shared.settings import Settings
 
     app_settings.load(ROOT)
     settings = Settings.from_env()
-    source, origin = (CsvMarketSource(bars), "file") if bars else wiring.history(settings)
-    shelf, run = wiring.shelf(settings), run_of(asked, origin)
+    source, origin = (CsvMarketSource(bars), "file") if bars else rehearsal.history(settings)
+    shelf, run = rehearsal.shelf(settings), run_of(asked, origin)
     with _progress(quiet) as watch:
-        made = asyncio.run(perform(asked, source, origin, wiring.backtested, shelf, run, watch))
+        made = asyncio.run(perform(asked, source, origin, rehearsal.backtested, shelf, run, watch))
     return made, shelf.path(run)
 
 

@@ -38,7 +38,7 @@ import pytest
 
 from shared.replay.debug import Step, differences, steps
 from shared.replay.debug_case import Case, Run, read
-from shared.wiring import replayed
+from shared.rehearsal import replayed
 
 CORRELATION = "{correlation}"
 
@@ -113,7 +113,7 @@ async def recorded(wanted: Any) -> Any:
 
 
 async def _debug(correlation: str, asking: Caller) -> tuple[Case, list[Step], list[str]]:
-    from shared.wiring import replayed
+    from shared.rehearsal import replayed
 
     async def read(desk: Any) -> Any:
         cases = await story(desk.store, desk.settings, correlation, asking)

@@ -52,7 +52,7 @@ def diff(
 
 async def _decide(case: Case) -> tuple[Version, Case]:
     """Give what this version decides, and the case with that as what came of it, as far as it kept it before."""
-    from shared.wiring import replayed
+    from shared.rehearsal import replayed
 
     came = (await debug_case.play(case, replayed)).came
     kinds = {event.type for event in case.came} or {ConsensusReached.name()}

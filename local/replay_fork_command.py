@@ -75,7 +75,7 @@ def _value(text: str) -> Any:
 async def _fork(
     event: str, within: dict[str, Any], settings: dict[str, str], file: Path | None, asking: Caller
 ) -> Fork:
-    from shared.wiring import replayed
+    from shared.rehearsal import replayed
 
     check(settings)
     case = debug_case.read(file) if file is not None else await recorded(_whole_log)

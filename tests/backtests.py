@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from shared import wiring
+from shared import rehearsal
 from shared.events.envelope import Event
 from shared.events.market import Bar, Interval
 from shared.events.news import NewsItem
@@ -46,5 +46,5 @@ class AlteredMarketSource:
 async def played(asked: Backtest = AUTUMN, source: MarketSource | None = None) -> tuple[Played, list[Event]]:
     """Give a backtest that was played, and its log."""
     log = list[Event]()
-    run = Run(asked, source or RecordedMarketSource(), wiring.backtested, record=log.append)
+    run = Run(asked, source or RecordedMarketSource(), rehearsal.backtested, record=log.append)
     return await run.play(), log

@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 
 from shared.events.envelope import Event
+from shared.rehearsal import replayed
 from shared.replay.debug_case import Case, play, read
 from shared.store.in_memory import InMemoryEventStore
-from shared.wiring import replayed
 
 GOLDEN = Path(__file__).parent / "golden" / "autumn-2008.jsonl"
 

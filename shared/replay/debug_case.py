@@ -24,7 +24,7 @@ from shared.settings import Settings
 from shared.store.port import ALL, EventStore
 
 type Cast = Callable[[Settings, World], Mapping[str, Role]]
-"""Gives the agents as they read through a replay's world: `shared.wiring.replayed`."""
+"""Gives the agents as they read through a replay's world: `shared.rehearsal.replayed`."""
 
 _VERSION = 1
 _PAGE = 500

@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from local.cli import app
+from shared.rehearsal import replayed
 from shared.replay.debug_case import play
 from shared.settings import Settings
-from shared.wiring import build, replayed
+from shared.wiring import build
 from tests.e2e.process import ROOT, environment
 from tests.replays import an_event, short
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared import wiring
+from shared import rehearsal
 from shared.agents.decision import Decision, Stateless
 from shared.errors import InvalidError
 from shared.events.emit import Emit
@@ -126,7 +126,7 @@ async def test_run_when_rows_of_the_future_are_planted_is_the_same(autumn: tuple
         coroutine = world.projections.apply(canaries)
         with pytest.raises(StopIteration):
             coroutine.send(None)
-        return wiring.backtested(asked, world)
+        return rehearsal.backtested(asked, world)
 
     cast: Cast = planted  # type: ignore[assignment]
     result = await Run(AUTUMN, RecordedMarketSource(), cast).play()
@@ -190,7 +190,7 @@ async def test_run_when_some_agents_are_off_hears_only_the_others(autumn: tuple[
 
 async def test_run_when_a_language_model_had_a_part_in_it_is_labelled_contaminated() -> None:
     def told(asked: Backtest, world: World) -> tuple[dict[str, Role], object]:
-        roles, grade = wiring.backtested(asked, world)
+        roles, grade = rehearsal.backtested(asked, world)
         read = next(event for event in FULL if isinstance(event, HeadlineRead))
 
         async def reads(event: Event, _state: Stateless, _deps: None) -> Decision[Any]:
@@ -200,6 +200,6 @@ async def test_run_when_a_language_model_had_a_part_in_it_is_labelled_contaminat
 
     short = AUTUMN.model_copy(update={"last_day": date(2008, 9, 5), "lookback_days": 10})
     with_model = await Run(short, RecordedMarketSource(), told).play()  # type: ignore[arg-type]
-    without = await Run(short, RecordedMarketSource(), wiring.backtested).play()
+    without = await Run(short, RecordedMarketSource(), rehearsal.backtested).play()
     labels = [report(each, manifest(short, "file", "0" * 64)).labels for each in (with_model, without)]
     assert labels == [(CONTAMINATED.format(*with_model.diary.models),), ()]

@@ -13,11 +13,11 @@ from shared.errors import InvalidError, MissingError
 from shared.events.envelope import Event
 from shared.ledger.in_memory import InMemoryLedger
 from shared.ledger.port import Batch, Entry, Usage
+from shared.rehearsal import replayed
 from shared.replay.debug import as_replayed, differences, reproduced, steps, story, used_by
 from shared.replay.debug_case import Case, play, read, write
 from shared.settings import Settings
 from shared.store.in_memory import InMemoryEventStore
-from shared.wiring import replayed
 from tests.builders import HOUR, a_deadline, a_trade_request, altered, an_options_request
 from tests.replays import an_event, golden, log_of, short
 

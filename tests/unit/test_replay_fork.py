@@ -15,12 +15,12 @@ from shared.events.envelope import Event
 from shared.events.news import NewsReceived
 from shared.events.portfolio import PortfolioChanged
 from shared.events.trade import TradeRequested
+from shared.rehearsal import replayed
 from shared.replay.debug_case import Case, play
 from shared.replay.fork import Fork, fork, with_changes
 from shared.replay.world import World
 from shared.runtime import Role
 from shared.settings import Settings
-from shared.wiring import replayed
 from tests.builders import CLOSE, HOUR, a_headline, a_portfolio, a_trade_request
 from tests.chance import seeded
 from tests.replays import an_event, golden, short

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import wiring
+from shared import rehearsal, wiring
 from shared.bus.port import Delivery
 from shared.clock import ManualClock
 from shared.events.catalogue import decode
@@ -94,7 +94,7 @@ async def lived(settings: Settings) -> list[Event]:
 
 async def replayed(settings: Settings, live: list[Event]) -> list[Event]:
     world, log = World(pace=settings.speed), list[Event]()
-    engine = Engine(wiring.replayed(settings, world), world, record=log.append)
+    engine = Engine(rehearsal.replayed(settings, world), world, record=log.append)
     desk = wiring.build(settings)
     try:
         await engine.play(stored(desk.store))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from local.cli import app
-from shared import wiring
+from shared import rehearsal
 from shared.errors import InvalidError, MissingError
 from shared.events.catalogue import decode
 from shared.events.replay import Backtest, ReplayCompleted
@@ -32,7 +32,7 @@ WEEKS = Backtest(
 
 
 async def made(folder: Path, asked: Backtest = WEEKS, run: str = "r-1") -> Report:
-    return await perform(asked, RecordedMarketSource(), "recorded", wiring.backtested, Shelf(folder), run)
+    return await perform(asked, RecordedMarketSource(), "recorded", rehearsal.backtested, Shelf(folder), run)
 
 
 def names(folder: Path) -> list[str]:
