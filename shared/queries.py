@@ -70,6 +70,10 @@ class Queries:
             page = await self.store.page(wanted, page.cursor, limit)
         return page
 
+    async def newest(self, wanted: Filter, limit: int) -> Page:
+        """Give the newest events, oldest of them first, and the cursor behind them."""
+        return await self.store.newest(wanted, limit)
+
     async def event(self, caller: Caller, event_id: str, stream: str | None = None) -> bytes:
         """Give one event's JSON; in Azure it costs less where its stream is named.
 

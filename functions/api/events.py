@@ -71,6 +71,10 @@ Wait = Annotated[
     Query(ge=0, le=MAX_WAIT_SECONDS, allow_inf_nan=False, description="Seconds to wait when there is no event yet."),
 ]
 
+Newest = Annotated[
+    bool, Query(description="The last `limit` events instead, oldest first; what comes after them follows the cursor.")
+]
+
 
 @router.get(
     "/events",
@@ -85,11 +89,14 @@ async def list_events(
     correlation: Correlation = "",
     limit: Limit = 100,
     wait: Wait = 0,
+    newest: Newest = False,
     if_none_match: Annotated[str, Header(max_length=1_000)] = "",
 ) -> Response:
     """Give the events after a cursor, and the cursor to go on with; `wait` holds the request until there are some."""
     wanted = Filter(_split(types), stream, correlation, audiences=caller.audiences)
-    page = await _page(wanted, after, "after", limit, wait)
+    if newest and (after or wait):
+        raise FieldError("newest", "goes without after and wait")
+    page = await (desk().queries.newest(wanted, limit) if newest else _page(wanted, after, "after", limit, wait))
     # Events never change, nor does their order: of one address's pages no two end at one place with as many events,
     # unless they are of two callers who share a browser.
     etag = f'"{page.cursor}.{len(page.events)}{caller.owner or ""}"'

@@ -84,6 +84,13 @@ class CosmosEventStore:
         """Give up to `limit` events after the cursor; those of one stream are read from its partition alone."""
         return await self._reader.page(wanted, after, limit)
 
+    async def newest(self, wanted: Filter, limit: int) -> Page:
+        """Give the last `limit` events that are wanted, by their time; across streams every partition is asked."""
+        end = await self._reader.end()
+        query, given = _newest(wanted, limit)
+        rows = await self._account.rows("newest", EVENTS, query, wanted.stream or None, **given)
+        return Page([row["body"].encode() for row in reversed(rows)], end)
+
     async def end(self) -> str:
         """Give the cursor behind the last event."""
         return await self._reader.end()
@@ -158,6 +165,19 @@ def _operations(commit: Commit, token: str) -> list[Operation]:
 
 def _snapshot_id(agent: str) -> str:
     return f"snapshot|{agent}"
+
+
+def _newest(wanted: Filter, limit: int) -> tuple[str, dict[str, Any]]:
+    given: dict[str, Any] = {"limit": limit, "run": wanted.run}
+    conditions = ["c.run = @run"]
+    for name, values in (("type", wanted.types), ("audience", wanted.audiences)):
+        names = {f"{name}{place}": value for place, value in enumerate(values)}
+        given |= names
+        conditions += [f"c.{name} IN ({', '.join(f'@{each}' for each in names)})"] if names else []
+    if wanted.correlation:
+        given["correlation"] = wanted.correlation
+        conditions.append("c.correlation = @correlation")
+    return f"SELECT TOP @limit c.body FROM c WHERE {' AND '.join(conditions)} ORDER BY c.moment DESC", given
 
 
 def _receipt_id(agent: str, event_id: str) -> str:

@@ -5,6 +5,7 @@ import secrets
 from bisect import bisect_right, insort_right
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import islice
 from operator import attrgetter
 
 from shared.errors import ConflictError
@@ -58,6 +59,11 @@ class InMemoryEventStore:
             if wanted.matches(event):
                 found.append(event.json_bytes)
         return Page(found, write_cursor(self._name, position))
+
+    async def newest(self, wanted: Filter, limit: int) -> Page:
+        """Give the last `limit` events that are wanted."""
+        found = list(islice((event.json_bytes for event in reversed(self._log) if wanted.matches(event)), limit))
+        return Page(found[::-1], await self.end())
 
     async def end(self) -> str:
         """Give the cursor behind the last event."""

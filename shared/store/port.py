@@ -119,6 +119,13 @@ class EventStore(Protocol):
         """
         ...
 
+    async def newest(self, wanted: Filter, limit: int) -> Page:
+        """Give the last `limit` events that are wanted, in the order of the log, and the cursor behind all there is.
+
+        An event that is appended at that moment may be on the page and behind its cursor.
+        """
+        ...
+
     async def end(self) -> str:
         """Give the cursor behind the last event."""
         ...

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
+from typing import Literal
 
 from shared.clock import wall_seconds
 from shared.errors import ConflictError
@@ -138,13 +139,27 @@ class SqliteEventStore:
         position = rows[-1][0] if len(rows) == limit else max(start, end)
         return Page([body for _, body in rows], write_cursor(self._log, position))
 
-    def _rows(self, wanted: Filter, start: int, end: int, limit: int) -> list[tuple[int, bytes]]:
+    def _rows(
+        self, wanted: Filter, start: int, end: int, limit: int, order: Literal["ASC", "DESC"] = "ASC"
+    ) -> list[tuple[int, bytes]]:
         condition, parameters = _where(wanted)
         return self._database.read(
             f"SELECT position, body FROM {_source(wanted)} WHERE position > ? AND position <= ? AND {condition}"
-            " ORDER BY position LIMIT ?",
+            f" ORDER BY position {order} LIMIT ?",
             (start, end, *parameters, limit),
         )
+
+    async def newest(self, wanted: Filter, limit: int) -> Page:
+        """Give the last `limit` events that are wanted."""
+        end = self._end()
+        # As in a page, and each type by itself, too: an index has the last ones of both at its end.
+        parts = [
+            replace(wanted, types=kinds, audiences=audiences)
+            for kinds in _alone(wanted.types)
+            for audiences in _alone(wanted.audiences)
+        ]
+        rows = sorted(chain.from_iterable(self._rows(part, 0, end, limit, "DESC") for part in parts))
+        return Page([body for _, body in rows[-limit:]], write_cursor(self._log, end))
 
     async def end(self) -> str:
         """Give the cursor behind the last event."""
@@ -262,6 +277,10 @@ def _replace_snapshot(connection: sqlite3.Connection, commit: Commit) -> bool:
             (commit.state, commit.stream, commit.agent, int(commit.etag)),
         )
     return written.rowcount == 1
+
+
+def _alone(values: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [(value,) for value in values] or [()]
 
 
 def _source(wanted: Filter) -> str:

@@ -165,6 +165,26 @@ class Log(EventStoreBench):
             found = await read_all(store, wanted, limit=limit)
             assert self.in_order(found) == self.in_order([e.json_bytes for e in events if _is_in(wanted, e)])
 
+    @ORDERINGS
+    @given(wanted=FILTERS, limit=st.integers(1, 6))
+    async def test_newest_when_events_came_one_after_the_other_are_the_last_and_go_on_behind_them(
+        self, wanted: Filter, limit: int
+    ) -> None:
+        events = [altered(event, time=CLOSE + place * SECOND) for place, event in enumerate(EVENTS)]
+        async with self.opened() as store:
+            for event in events:
+                await store.append([event])
+            page = await store.newest(wanted, limit)
+            assert page.events == [event.json_bytes for event in events if _is_in(wanted, event)][-limit:]
+            late = a_trade_request(id="late")
+            await store.append([late])
+            assert (await store.page(ALL, page.cursor, 10)).events == [late.json_bytes]
+
+    async def test_newest_when_the_log_is_empty_gives_a_cursor_to_begin_with(self, store: EventStore) -> None:
+        page = await store.newest(ALL, 10)
+        await store.append(EVENTS[:1])
+        assert (page.events, (await store.page(ALL, page.cursor, 10)).events) == ([], bodies(EVENTS[:1]))
+
     async def test_pages_when_they_are_for_a_caller_fill_up_in_the_order_of_the_log(self, store: EventStore) -> None:
         hers = [altered(a_trade_request(id=f"t{n}"), owner="alice", stream="market-0") for n in range(9)]
         others = [altered(a_trade_request(id=f"o{n}"), owner="bob", stream="market-0") for n in range(9)]

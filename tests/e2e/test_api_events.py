@@ -62,6 +62,25 @@ def test_events_when_they_are_paged_while_new_ones_come_are_all_there_once(api: 
     assert set(noted) <= set(together)
 
 
+def test_events_when_the_newest_are_asked_for_end_the_log_and_go_on_behind_it(api: httpx.Client) -> None:
+    for number in range(FEW):
+        _note(api, f"The newest news, part {number}")
+    asked = {"newest": "true", "limit": FEW - 1, "types": "news.received"}
+    page = api.get("/api/events", params=asked).json()
+    assert [event["data"]["headline"][-1] for event in page["events"]] == [str(number) for number in range(1, FEW)]
+    late = _note(api, "The newest news, late")
+    rest, _ = _walk(api, limit=100, after=page["cursor"], types="news.received")
+    assert [event["id"] for event in rest] == [late]
+
+
+@pytest.mark.parametrize("beside", [{"after": "latest"}, {"wait": "1"}])
+def test_events_when_the_newest_are_asked_for_beside_a_cursor_or_a_wait_are_refused(
+    api: httpx.Client, beside: dict[str, str]
+) -> None:
+    refused = api.get("/api/events", params={"newest": "true", **beside})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "newest")
+
+
 def test_events_when_a_type_is_wanted_are_of_it_only(api: httpx.Client) -> None:
     everything, end = _walk(api, limit=500)
     wanted = ("analysis.completed", "news.received")

@@ -49,7 +49,7 @@ export class FinAgents extends DeskElement {
   protected override render() {
     return this.panel(
       "Agents",
-      "Votes so far, and how they turned out",
+      "The last 500 votes, and how the last 500 graded turned out",
       this.shown(this.#agents, "", (agents) => this.#table(agents)),
     );
   }
