@@ -101,6 +101,8 @@ def research(answered: dict[str, Any]) -> str:
     for number, each in enumerate(findings, 1):
         events = ", ".join(event[:8] for event in each["events"])
         lines.append(f"  [{number}] {each['text']}  [event {events}]")
+    if written := answered.get("written"):
+        lines.append(f"  {written['model']}: {written['text'] or 'no answer, ' + written['abstained']}")
     return "\n".join(lines + [f"  ? {gap}" for gap in found.get("unanswered", []) if "abstained" not in found])
 
 

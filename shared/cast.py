@@ -102,7 +102,9 @@ def cast(settings: Settings, reads: Reads, own: Callable[[str, type[Any]], OwnSt
         portfolio_optimizer.NAME: OptimizerDeps(
             bars, portfolios, views, Limits(settings.max_weight, settings.max_var_95)
         ),
-        research_agent.NAME: ResearchDeps(Sources(views, reads.happenings, reads.store), portfolios, watchlist.symbols),
+        research_agent.NAME: ResearchDeps(
+            Sources(views, reads.happenings, reads.store, watchlist, reads.memories), portfolios, reads.model
+        ),
         narrator.NAME: NarratorDeps(reads.model, reads.store),
         CONSENSUS: reads.step_deps,
     }

@@ -25,7 +25,7 @@ from shared.events.forecast import ForecastPublished
 from shared.events.market import Bar
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged
-from shared.events.question import QuestionAsked, ResearchCompleted
+from shared.events.question import AnswerWritten, QuestionAsked, ResearchCompleted
 from shared.events.rebalance import RebalanceSuggested
 from shared.events.trade import ConsensusReached, OpinionFormed, TradeRequested
 from shared.profile import Profile, Reads, profile
@@ -148,14 +148,17 @@ class Queries:
         """
         stream = f"question-{question_id}"
         question = await asked(self.store, caller, QuestionAsked, "question", question_id, stream)
-        page = await self.store.page(Filter(stream=stream, types=(ResearchCompleted.name(),)), "", 1)
-        answer = json.loads(page.events[0]) if page.events else None
+        wanted = Filter(stream=stream, types=(ResearchCompleted.name(), AnswerWritten.name()))
+        page = await self.store.page(wanted, "", 2)
+        found = {event["type"]: event for event in map(json.loads, page.events)}
+        answer, written = found.get(ResearchCompleted.name()), found.get(AnswerWritten.name())
         return {
             "id": question_id,
             "state": "answered" if answer else "open",
             "asked_at": question.time,
             "question": question.data.model_dump(mode="json"),
             "research": answer and {**answer["data"], "event": answer["id"]},
+            "written": written and _prose(written),
         }
 
     async def portfolios_of(self, caller: Caller) -> list[str]:
@@ -295,6 +298,12 @@ def _reads(caller: Caller, body: bytes) -> bool:
 
 def _own_and_desk(caller: Caller) -> tuple[str | None, ...]:
     return (caller.owner, None) if caller.owner else (None,)
+
+
+def _prose(written: dict[str, Any]) -> dict[str, Any]:
+    data = written["data"]
+    kept = {name: data[name] for name in ("text", "findings", "looked_up", "abstained") if name in data}
+    return {**kept, "model": data["calls"][-1]["model"], "event": written["id"]}
 
 
 def _opinion(event: OpinionFormed, *, late: bool) -> dict[str, Any]:

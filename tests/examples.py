@@ -26,7 +26,7 @@ from shared.events.options import (
     RejectedStrategy,
 )
 from shared.events.portfolio import RiskAssessed, RiskAssessment, RiskBreach
-from shared.events.question import Finding, Research, ResearchCompleted
+from shared.events.question import AnswerWritten, Finding, LookUp, Research, ResearchCompleted, Written
 from shared.events.rebalance import (
     Alternative,
     Outlook,
@@ -390,6 +390,21 @@ FULL: tuple[Event, ...] = (
             news="n-1", score=0.3, certainty=0.5, tone="neutral", confidence=0.25, keep=0.75, calls=(CALL,)
         ),
     ),
+    AnswerWritten.caused_by(
+        a_question(),
+        source="research_agent",
+        data=Written(
+            research="r-1",
+            text="It rose ✓ [1]",
+            findings=(
+                Finding(
+                    topic="price", subject="AAPL", text="It rose.", events=("e-1",), happened_at=CLOSE, relevance=0.5
+                ),
+            ),
+            looked_up=(LookUp(topic="memory", subject="AAPL", found=3),),
+            calls=(CALL, CALL),
+        ),
+    ),
     ExplanationWritten.caused_by(
         REQUEST,
         source="narrator",
@@ -419,6 +434,11 @@ LEAST: tuple[Event, ...] = (
         a_headline(),
         source="narrator",
         data=HeadlineReading(news="n-1", score=0, certainty=0.5, abstained="too late", calls=(NO_CALL,)),
+    ),
+    AnswerWritten.caused_by(
+        a_question(),
+        source="research_agent",
+        data=Written(research="r-1", abstained="too late", calls=(NO_CALL,)),
     ),
     ExplanationWritten.caused_by(
         REQUEST,

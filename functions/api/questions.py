@@ -13,7 +13,7 @@ from functions.api.request import IdempotencyKey, check_json, own
 from shared.callers.caller import Caller
 from shared.events.catalogue import decode
 from shared.events.envelope import Token, UtcTime, derive_id
-from shared.events.question import Question, QuestionAsked, Research
+from shared.events.question import Finding, LookUp, Question, QuestionAsked, Research
 from shared.wiring import Desk, desk
 
 router = operation.router("/api/questions", "questions")
@@ -39,6 +39,31 @@ class ResearchView(Research):
     event: Token
 
 
+class WrittenView(BaseModel):
+    """A language model's answer from the same events, or why it gave none that holds.
+
+    Attributes
+    ----------
+    text : str
+        Each sentence with the places of the findings that say it: `[1]`; empty where it abstained.
+    findings : list of Finding
+        Those that are cited.
+    looked_up : list of LookUp
+        What it looked up besides what the research found.
+    model : str
+        Its name.
+    event : str
+        Id of the `answer.written`, which holds what was asked and what it took.
+    """
+
+    text: str = ""
+    findings: list[Finding] = []
+    looked_up: list[LookUp] = []
+    abstained: str | None = None
+    model: str
+    event: Token
+
+
 class QuestionView(BaseModel):
     """A question and its answer. Times are the desk's.
 
@@ -46,6 +71,8 @@ class QuestionView(BaseModel):
     ----------
     state : str
         `open` until there is an answer, then `answered`.
+    written : WrittenView or None
+        Comes after the answer, where the desk has a language model.
     """
 
     id: Token
@@ -53,6 +80,7 @@ class QuestionView(BaseModel):
     asked_at: UtcTime
     question: Question
     research: ResearchView | None
+    written: WrittenView | None = None
 
 
 @router.post(

@@ -29,7 +29,7 @@ from shared.events.market import MarketCrashDetected, MarketDataReceived
 from shared.events.news import HeadlineRead, NewsReceived, RegulationChanged
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
-from shared.events.question import QuestionAsked
+from shared.events.question import QuestionAsked, ResearchCompleted
 from shared.events.trade import ConsensusReached, OpinionFormed, TradeDeadlineReached, TradeRequested
 
 TRADE = Step(
@@ -82,6 +82,7 @@ REACTIONS: Mapping[type[Event], Mapping[str, Handler]] = {
     ForecastPublished: {portfolio_optimizer.NAME: portfolio_optimizer.on_forecast_published},
     OptionsRequested: {options_strategist.NAME: options_strategist.on_options_requested},
     QuestionAsked: {research_agent.NAME: research_agent.on_question_asked},
+    ResearchCompleted: {research_agent.NAME: research_agent.on_research_completed},
     OptionsSuggested: {narrator.NAME: narrator.on_options_suggested},
     ConsensusReached: {narrator.NAME: narrator.on_consensus_reached},
 }

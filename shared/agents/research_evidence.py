@@ -9,23 +9,29 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.agents.research_question import MOST_NAMED, Known, Understood, default_since
-from shared.agents.sentence import sentence, vote
+from shared.agents.sentence import remembered, sentence, vote
 from shared.detection import company
 from shared.events.catalogue import decode
 from shared.events.envelope import Event
 from shared.events.forecast import ForecastPublished
-from shared.events.market import MARKET, MarketCrashDetected, MarketWhaleDetected
+from shared.events.market import MARKET, MarketCrashDetected, MarketDataReceived, MarketWhaleDetected
 from shared.events.news import NewsReceived, RegulationChanged, SentimentScored
 from shared.events.options import OptionsSuggested
 from shared.events.question import LONGEST_SENTENCE, Topic
 from shared.events.trade import ConsensusReached, OpinionGraded, TradeRequested
+from shared.memory.memory import Scope
+from shared.memory.port import Recalling
 from shared.projections.happening import Happenings
 from shared.projections.view import Views
 from shared.store.port import EventStore
+from shared.watchlist import Watchlist
 
 ANALYST, ORACLE, TRACKER = "market_analyst", "oracle", "sentiment_tracker"
 RISK, OPTIMIZER = "risk_manager", "portfolio_optimizer"
 TRADE = "trade"
+VOTERS = (ANALYST, ORACLE, RISK, TRACKER)
+MOST_REMEMBERED = 3
+"""Of each voter, what comes up."""
 LOOK_BACK_DAYS = 30
 """How far back is looked where the question does not say."""
 MOST_SUBJECTS = 10
@@ -65,11 +71,13 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is read: read models, and of the log the trades that a decision names."""
+    """What is read: read models, agents' memories, and of the log bars and the trades that a decision names."""
 
     views: Views
     happenings: Happenings
     store: EventStore
+    watchlist: Watchlist
+    memories: Recalling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +180,37 @@ async def _moved(sources: Sources, scope: _Scope, symbol: str) -> list[Piece]:
     return [_piece("trend", symbol, after, text, before.id)]
 
 
+async def _price(sources: Sources, scope: _Scope, symbol: str) -> list[Piece]:
+    """Tell the last close, and the one at the beginning of the stretch."""
+    stream = sources.watchlist.stream_of(symbol)
+    bodies = [
+        await sources.store.latest(stream, MarketDataReceived.name(), moment) for moment in (scope.until, scope.since)
+    ]
+    events = {event.id: event for event in (decode(body) for body in bodies if body) if _has_bar(event, symbol)}
+    return [_piece("price", symbol, event, sentence(event, symbol)) for event in events.values()]
+
+
+def _has_bar(event: Event, symbol: str) -> bool:
+    return isinstance(event, MarketDataReceived) and any(bar.symbol == symbol for bar in event.data.bars)
+
+
+async def _memory(sources: Sources, scope: _Scope, symbol: str) -> list[Piece]:
+    """Tell what each voter remembers of the symbol for whoever asks."""
+    found = (
+        []
+        if sources.memories is None
+        else [
+            recalled.memory
+            for agent in VOTERS
+            for recalled in await sources.memories.recall(
+                Scope(agent, scope.owner), symbol, scope.until, MOST_REMEMBERED
+            )
+            if recalled.memory.symbol == symbol
+        ]
+    )
+    return [Piece("memory", symbol, remembered(each), (each.event,), each.known_at) for each in found]
+
+
 async def _forecast(sources: Sources, scope: _Scope, symbol: str) -> list[Piece]:
     published = await _latest(sources, ORACLE, symbol, scope.until)
     return [] if published is None else [_piece("forecast", symbol, published, sentence(published, symbol))]
@@ -256,4 +295,6 @@ _GATHER: Mapping[Topic, _Source] = {
     "rebalance": _rebalance,
     "options": _options,
     "record": _record,
+    "price": _price,
+    "memory": _memory,
 }

@@ -28,6 +28,8 @@ TOPICS: Mapping[Topic, tuple[str, ...]] = {
     "decision": ("decision*", "decide*", "consensus", "approve*", "reject*", "veto*", "vote*", "trade", "trades"),
     "rebalance": ("rebalanc*", "alloc*", "optimi*", "weights"),
     "options": ("option*", "call", "calls", "put", "puts", "hedge*", "straddle*", "strangle*", "spread*"),
+    "price": ("close", "closed", "closes", "closing", "quote*"),
+    "memory": ("remember*", "memor*", "recall*", "learn*", "before"),
     "record": ("record*", "accura*", "grade*", "calibrat*", "track", "hits", "brier", "reliab*", "trust"),
 }
 """The words of each topic; a star stands for any ending."""

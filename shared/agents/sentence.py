@@ -21,6 +21,7 @@ from shared.events.trade import (
     TradeRequested,
     Vote,
 )
+from shared.memory.memory import Memory
 
 _QUOTED_CHARS = 200
 _HARMLESS = str.maketrans('"[]', "'()")
@@ -50,6 +51,16 @@ def vote(of: Vote) -> str:
         return f"{of.agent} abstained: {_clause(of.abstained)}."
     veto = f", and vetoed: {_clause(of.veto)}" if of.veto else ""
     return f"{of.agent} voted {of.stance:+.2f} at confidence {of.confidence:.2f}, weighing {of.weight:.2f}{veto}."
+
+
+def remembered(memory: Memory) -> str:
+    """Give what an agent concluded before, and how it turned out where that was known."""
+    outcome = memory.outcome
+    turned = f"; after {outcome.horizon_days} days it was {'right' if outcome.hit else 'wrong'}" if outcome else ""
+    return (
+        f"On {memory.known_at:%Y-%m-%d} {memory.agent} voted {memory.stance:+.2f} on a {memory.side} of {memory.symbol}"
+        f" at confidence {memory.confidence:.2f}{turned}."
+    )
 
 
 def _bars(event: MarketDataReceived, symbol: str | None) -> str:

@@ -19,7 +19,7 @@ from shared.events.memory import MemoryRevoked
 from shared.events.news import HeadlineRead, NewsReceived, RegulationChanged, SentimentScored
 from shared.events.options import OptionsRequested, OptionsSuggested
 from shared.events.portfolio import PortfolioChanged, RiskAssessed
-from shared.events.question import QuestionAsked, ResearchCompleted
+from shared.events.question import AnswerWritten, QuestionAsked, ResearchCompleted
 from shared.events.rebalance import RebalanceSuggested
 from shared.events.replay import ReplayCompleted, ReplayRequested, TradeFilled
 from shared.events.step import AgentSilenceDetected, StepFailed
@@ -57,6 +57,7 @@ EVENTS: dict[str, type[Event]] = {
         OptionsSuggested,
         QuestionAsked,
         ResearchCompleted,
+        AnswerWritten,
         ExplanationWritten,
         ReplayRequested,
         ReplayCompleted,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from shared.events.envelope import Event, Fact, Share, Symbol, Token, UtcTime
+from shared.events.explanation import ModelCall
 
 Topic = Literal[
     "trend",
@@ -18,6 +19,8 @@ Topic = Literal[
     "rebalance",
     "options",
     "record",
+    "price",
+    "memory",
 ]
 LONGEST_QUESTION, LONGEST_SENTENCE = 500, 2_000
 Words = Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION, pattern=r"\S")]
@@ -114,3 +117,53 @@ class ResearchCompleted(Event):
 
     type: Literal["research.completed"] = "research.completed"
     data: Research
+
+
+class LookUp(Fact):
+    """What a language model looked up, and how much was new to it.
+
+    Attributes
+    ----------
+    subject : str
+        A symbol or a portfolio of whoever asked; `unknown` for anything else.
+    """
+
+    topic: Topic
+    subject: str = Field(max_length=200)
+    found: int = Field(ge=0)
+
+
+class Written(Fact):
+    """A language model's answer to a question, held against what it cites, or why there is none.
+
+    Attributes
+    ----------
+    research : str
+        Id of the `research.completed` that it begins with.
+    text : str
+        Each sentence with the findings that say it, by their places here: `[1]`. Empty when abstained.
+    findings : tuple of Finding
+        Those that are cited; every number of a sentence stands in its own.
+    abstained : str or None
+        Why there is no text.
+    """
+
+    research: Token
+    text: str = Field(default="", max_length=5_000)
+    findings: tuple[Finding, ...] = ()
+    looked_up: tuple[LookUp, ...] = ()
+    abstained: str | None = Field(default=None, max_length=500)
+    calls: tuple[ModelCall, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _cites_or_abstains(self) -> "Written":
+        if (self.abstained is None) != bool(self.text and self.findings):
+            raise ValueError("either there is a text with its findings or the reason why there is none")
+        return self
+
+
+class AnswerWritten(Event):
+    """`answer.written`: a language model answered a question in its words, or it is said why it could not."""
+
+    type: Literal["answer.written"] = "answer.written"
+    data: Written

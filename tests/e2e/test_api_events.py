@@ -65,7 +65,7 @@ def test_events_when_they_are_paged_while_new_ones_come_are_all_there_once(api: 
 def test_events_when_the_newest_are_asked_for_end_the_log_and_go_on_behind_it(api: httpx.Client) -> None:
     for number in range(FEW):
         _note(api, f"The newest news, part {number}")
-    asked = {"newest": "true", "limit": FEW - 1, "types": "news.received"}
+    asked = {"newest": "true", "limit": str(FEW - 1), "types": "news.received"}
     page = api.get("/api/events", params=asked).json()
     assert [event["data"]["headline"][-1] for event in page["events"]] == [str(number) for number in range(1, FEW)]
     late = _note(api, "The newest news, late")

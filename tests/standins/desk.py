@@ -41,6 +41,7 @@ from shared.events.catalogue import decode
 from shared.events.emit import Emit
 from shared.events.envelope import Event
 from shared.llm.port import LanguageModel
+from shared.memory.port import Recalling
 from shared.projections.bar import BarHistory
 from shared.projections.happening import Happenings
 from shared.projections.in_memory import InMemoryProjectionStore
@@ -279,6 +280,7 @@ def an_agent_desk(
     duplicates_seen: bool = True,
     telemetry: Telemetry = OFF,
     model: LanguageModel | None = None,
+    memories: Recalling | None = None,
     promoted: Collection[str] = (),
 ) -> MemoryDesk:
     """Give a desk with the real agents and the projector, wired to the topology's subscriptions by their names."""
@@ -294,7 +296,9 @@ def an_agent_desk(
         portfolio_optimizer.NAME: OptimizerDeps(bars, portfolios, Views(projections), Limits(0.4, 0.05)),
         oracle.NAME: OracleDeps(bars, Views(projections)),
         research_agent.NAME: ResearchDeps(
-            Sources(Views(projections), Happenings(projections), store), portfolios, symbols
+            Sources(Views(projections), Happenings(projections), store, Watchlist(symbols), memories),
+            portfolios,
+            model,
         ),
         narrator.NAME: NarratorDeps(model, store),
     }

@@ -1,7 +1,7 @@
 import { css, html, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import type { DeskEvent } from "../client/event";
-import type { Finding, QuestionView, ResearchView } from "../generated/schema";
+import type { Finding, QuestionView, ResearchView, WrittenView } from "../generated/schema";
 import { DeskElement } from "./desk-element";
 import { percent, words } from "./number-text";
 import { Submission } from "./request-form";
@@ -69,8 +69,9 @@ export class FinResearch extends DeskElement {
     );
   }
 
-  #view({ question, research }: QuestionView) {
+  #view({ question, research, written }: QuestionView) {
     return html`<p class="name">${question.text}</p>
+      ${written ? this.#written(written) : nothing}
       ${research ? this.#answer(research) : html`<p role="status">Looking…</p>`}`;
   }
 
@@ -78,6 +79,13 @@ export class FinResearch extends DeskElement {
     return html`<p class="answer" role="status">${answer ?? `No answer: ${abstained}`}</p>
       ${unanswered.map((each) => html`<p class="warn">${each}</p>`)}
       ${findings.length ? html`<div><h3>What it rests on, as known on ${moment(until)}</h3><ol>${findings.map((finding, index) => this.#finding(finding, index + 1))}</ol></div>` : nothing}`;
+  }
+
+  #written({ text, abstained, findings = [], model }: WrittenView) {
+    if (!text) return html`<p class="quiet">${model} wrote no answer: ${abstained}</p>`;
+    return html`<p class="answer" role="status">${text}</p>
+      <div><h3>Written by ${model}, from</h3><ol>${findings.map((finding, index) => this.#finding(finding, index + 1))}</ol></div>
+      <h3>The desk's own answer, without a model</h3>`;
   }
 
   #finding({ topic, subject, text, events, happened_at, relevance }: Finding, number: number) {
