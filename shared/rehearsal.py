@@ -30,7 +30,8 @@ from shared.source import market_source, recorded_market
 
 def replayed(settings: Settings, world: World) -> dict[str, Role]:
     """Give the agents as they read through a replay's world; what they ask of vendors is what history has."""
-    reads = reading(settings, world.store, world.projections, world.clock.pace, replay_memories(settings, world))
+    memories = replay_memories(settings, world)
+    reads = reading(settings, world.store, world.projections, world.clock.pace, memories, world.model)
     return cast(settings, replace(reads, chains=SyntheticChainSource(reads.bars)), world.own)
 
 

@@ -14,7 +14,7 @@ from shared.detection import company
 from shared.events.catalogue import decode
 from shared.events.envelope import Event
 from shared.events.forecast import ForecastPublished
-from shared.events.market import MARKET, MarketCrashDetected, MarketDataReceived, MarketWhaleDetected
+from shared.events.market import MARKET, MarketCrashDetected, MarketWhaleDetected
 from shared.events.news import NewsReceived, RegulationChanged, SentimentScored
 from shared.events.options import OptionsSuggested
 from shared.events.question import LONGEST_SENTENCE, Topic
@@ -71,7 +71,7 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is read: read models, agents' memories, and of the log bars and the trades that a decision names."""
+    """What is read: read models, agents' memories, and of the log the trades that a decision names."""
 
     views: Views
     happenings: Happenings
@@ -181,17 +181,16 @@ async def _moved(sources: Sources, scope: _Scope, symbol: str) -> list[Piece]:
 
 
 async def _price(sources: Sources, scope: _Scope, symbol: str) -> list[Piece]:
-    """Tell the last close, and the one at the beginning of the stretch."""
-    stream = sources.watchlist.stream_of(symbol)
-    bodies = [
-        await sources.store.latest(stream, MarketDataReceived.name(), moment) for moment in (scope.until, scope.since)
-    ]
-    events = {event.id: event for event in (decode(body) for body in bodies if body) if _has_bar(event, symbol)}
-    return [_piece("price", symbol, event, sentence(event, symbol)) for event in events.values()]
+    """Tell the last close, and the one at the beginning of the stretch, as forecasts were made from them."""
+    found = [await _latest(sources, ORACLE, symbol, moment) for moment in (scope.until, scope.since)]
+    published = {each.id: each for each in found if isinstance(each, ForecastPublished)}
+    return [_close(symbol, each) for each in published.values()]
 
 
-def _has_bar(event: Event, symbol: str) -> bool:
-    return isinstance(event, MarketDataReceived) and any(bar.symbol == symbol for bar in event.data.bars)
+def _close(symbol: str, published: ForecastPublished) -> Piece:
+    last = published.data.forecasts[0]
+    text = f"{symbol} closed at {last.close:,.2f} USD on {last.prices_as_of:%Y-%m-%d}."
+    return _piece("price", symbol, published, text, *last.evidence[-1:])
 
 
 async def _memory(sources: Sources, scope: _Scope, symbol: str) -> list[Piece]:

@@ -1,6 +1,7 @@
 """A case: what was played to a desk, with its settings, and what came of it, as a file that reproduces it offline.
 
-The first line names the settings and the pace; each other line is an event, `played` or `came`.
+The first line names the settings and the pace; each other line is an event: `played`, `came`, or `told` where a
+language model was asked for it in another story.
 """
 
 import json
@@ -17,6 +18,7 @@ from shared.events.catalogue import decode
 from shared.events.emit import Emit
 from shared.events.envelope import Event
 from shared.events.trade import TradeDeadlineReached, TradeRequested
+from shared.llm.recorded import RecordedModel
 from shared.replay.engine import Engine, Handled, Outcome
 from shared.replay.world import World
 from shared.runtime import Role
@@ -62,6 +64,8 @@ class Case:
         How many events they made in all.
     late : tuple of str
         Ids of what agents said of earlier moments, and nobody had heard yet when the story's first word was said.
+    told : tuple of Event
+        What a language model was asked for besides what came: its answers are taken from here, and nobody is asked.
     """
 
     settings: Mapping[str, str]
@@ -70,6 +74,13 @@ class Case:
     came: tuple[Event, ...]
     made: int
     late: tuple[str, ...] = ()
+    told: tuple[Event, ...] = ()
+
+    @property
+    def model(self) -> RecordedModel | None:
+        """What a language model said; None where none was asked."""
+        asked = [event for event in (*self.came, *self.told) if is_told(event)]
+        return RecordedModel.of(asked) if asked else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,11 @@ class Run:
 def is_made(event: Event) -> bool:
     """Say whether an agent made it, so that a replay makes it anew."""
     return event.source in STATES or event.source in CANDIDATES
+
+
+def is_told(event: Event) -> bool:
+    """Say whether a language model was asked for it."""
+    return bool(getattr(event.data, "calls", ()))
 
 
 def decisive(settings: Settings) -> dict[str, str]:
@@ -117,7 +133,8 @@ async def play(case: Case, cast: Cast, *, observe: Callable[[Handled], None] | N
 
 
 def roles_of(case: Case, cast: Cast, world: World) -> Mapping[str, Role]:
-    """Give the agents of a case, who hear late what had not been heard yet when the story began."""
+    """Give the agents of a case, who hear late what had not been heard yet when the story began, and ask its model."""
+    world.model = case.model
     roles = cast(Settings.from_env(case.settings), world)
     if not (case.late and case.came):
         return roles
@@ -154,7 +171,7 @@ async def recorded(store: EventStore, settings: Settings, wanted: Callable[[Even
     MissingError
         The log has no such event.
     """
-    played, came = list[Event](), list[Event]()
+    played, came, told = list[Event](), list[Event](), list[Event]()
     after_begin, after_word = list[Event](), list[Event]()
     has_begun = False
     pace = _Pace(settings)
@@ -166,6 +183,7 @@ async def recorded(store: EventStore, settings: Settings, wanted: Callable[[Even
         elif wanted(event):
             came.append(event)
         else:
+            told += [event] if is_told(event) else []
             after_begin += [event] if has_begun else []
             after_word += [event] if came else []
     firsts = [event for event in played if event.causationid is None and wanted(event)]
@@ -174,7 +192,9 @@ async def recorded(store: EventStore, settings: Settings, wanted: Callable[[Even
     begins, ends = (limit(event.time for event in (*firsts, *came)) for limit in (min, max))
     before = tuple(sorted((event for event in played if event.time <= ends), key=lambda event: event.time))
     lates = [tuple(each.id for each in late if each.time <= begins) for late in (after_word, after_begin, [])]
-    return [Case(decisive(settings), pace.value, before, tuple(came), len(came), late) for late in dict.fromkeys(lates)]
+    said = tuple(event for event in told if event.time <= ends)
+    one = Case(decisive(settings), pace.value, before, tuple(came), len(came), told=said)
+    return [replace(one, late=late) for late in dict.fromkeys(lates)]
 
 
 class _Pace:
@@ -218,6 +238,7 @@ def write(case: Case, path: Path) -> None:
         "settings": dict(case.settings),
     }
     lines = [json.dumps(head).encode(), *_lines("played", case.played), *_lines("came", case.came)]
+    lines += _lines("told", case.told)
     part = path.with_name(f"{path.name}.part")
     try:
         part.write_bytes(b"\n".join(lines) + b"\n")
@@ -241,7 +262,7 @@ def read(path: Path) -> Case:
     head = _document(path, 1, lines[0] if lines else b"")
     if head.get("finagent_case") != _VERSION:
         raise InvalidError(f"{path}: is no case of version {_VERSION}")
-    found: dict[str, list[Event]] = {"played": [], "came": []}
+    found: dict[str, list[Event]] = {"played": [], "came": [], "told": []}
     for number, line in enumerate(lines[1:], 2):
         ((kind, document),) = _document(path, number, line).items() or (("", None),)
         try:
@@ -257,6 +278,7 @@ def read(path: Path) -> Case:
             tuple(found["came"]),
             head["made"],
             tuple(head["late"]),
+            tuple(found["told"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidError(f"{path}: line 1: what a case begins with is not whole") from error

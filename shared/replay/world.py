@@ -11,6 +11,7 @@ from shared.clock import ManualClock
 from shared.events.envelope import FIRST_YEAR, Event
 from shared.events.market import MarketDataReceived
 from shared.events.trade import OpinionFormed
+from shared.llm.port import LanguageModel
 from shared.memory.port import Memories, Recalling
 from shared.projections.in_memory import InMemoryProjectionStore
 from shared.projections.memory import MemoryFold
@@ -37,6 +38,8 @@ class World:
         self.projections = InMemoryProjectionStore()
         self.projector = Projector(self.projections, self.store) if is_read else None
         self.memories: Recalling | None = None
+        self.model: LanguageModel | None = None
+        """Nobody is asked anew: it has the answers of what is replayed."""
         self.states: dict[tuple[str, str], BaseModel] = {}
         """By agent and stream."""
         self._opinions: list[datetime] = []

@@ -1,5 +1,6 @@
 """Debugging a decision: its steps come back as they were, and so does what was under way when it was made."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,22 +9,28 @@ import pytest
 
 from shared.agents.registry import TRADE
 from shared.agents.step import CONSENSUS
-from shared.callers.caller import LOCAL, Caller, Role
+from shared.callers import caller
+from shared.callers.caller import LOCAL, Caller
 from shared.errors import InvalidError, MissingError
 from shared.events.envelope import Event
 from shared.ledger.in_memory import InMemoryLedger
 from shared.ledger.port import Batch, Entry, Usage
+from shared.llm.port import Completion, Request
 from shared.rehearsal import replayed
 from shared.replay.debug import as_replayed, differences, reproduced, steps, story, used_by
 from shared.replay.debug_case import Case, play, read, write
+from shared.replay.world import World
+from shared.runtime import Role
 from shared.settings import Settings
 from shared.store.in_memory import InMemoryEventStore
 from tests.builders import HOUR, a_deadline, a_trade_request, altered, an_options_request
+from tests.contract.model_bench import a_model_of
 from tests.replays import an_event, golden, log_of, short
+from tests.standins.openai.model import explains
 
 SETTINGS = Settings.from_env({**golden().settings, "FINAGENT_SPEED": "1"})
 TRADE_ID = an_event(short(), "trade.requested", -1).id
-ALICE = Caller("alice", "alice", frozenset({Role.READER}))
+ALICE = Caller("alice", "alice", frozenset({caller.Role.READER}))
 
 
 async def the_story(store: InMemoryEventStore, caller: Caller = LOCAL) -> Case:
@@ -83,6 +90,51 @@ async def test_decision_when_it_is_another_in_any_case_is_debugged_as_it_differs
     altered = _altered(stored)
     cases = [replace(altered, came=altered.came[:1]), altered, replace(altered, came=())]
     assert await reproduced(cases, TRADE_ID, replayed) is altered
+
+
+class Explaining:
+    """A `Completer` that answers as its question asks, and counts."""
+
+    model = "gpt-4.1-mini"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def complete(self, request: Request) -> Completion:
+        """Give an answer."""
+        self.asked += 1
+        messages = [{"role": role, "content": text} for role, text in request.messages]
+        asked = {"messages": messages, "response_format": {"json_schema": {"schema": request.schema}}}
+        return Completion(explains(asked), "stop", 100, 20)
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+async def test_decision_when_a_model_was_asked_is_debugged_with_its_answers_and_asks_nobody(tmp_path: Path) -> None:
+    completer = Explaining()
+
+    def live(settings: Settings, world: World) -> Mapping[str, Role]:
+        """Give the agents with a model that is asked."""
+        world.model = a_model_of(completer)
+        return replayed(settings, world)
+
+    store = InMemoryEventStore()
+    await store.append((await play(short(), live)).log)
+    asked = completer.asked
+    case = await the_story(store)
+    write(case, tmp_path / "case.jsonl")
+    for each in (case, read(tmp_path / "case.jsonl")):
+        run, found = await steps(each, TRADE_ID, replayed)
+        assert differences(each, run, TRADE_ID) == []
+        explained = [
+            emit.event for step in found for emit in step.handled.emits if emit.event.type == "explanation.written"
+        ]
+        assert explained
+        assert explained[0].data.text
+    assert completer.asked == asked > 1
+    # What it said in other stories is known, too: a headline's reading goes into votes.
+    assert {event.correlationid for event in case.told} - {TRADE_ID}
 
 
 def _is_of_aapl(event: Event) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,35 @@ from shared.agents.research_agent import NAME, ResearchDeps, on_research_complet
 from shared.agents.research_writer import MOST_LOOK_UPS, TURNS
 from shared.bus.topology import topology
 from shared.events.envelope import Event
+from shared.events.forecast import ForecastPublished, Forecasts
 from shared.events.question import AnswerWritten, ResearchCompleted, Written
 from shared.llm.port import Completion, Request, UnansweredError
 from shared.llm.recorded import RecordedModel
 from tests.builders import CLOSE, DAY, a_bar, a_headline, a_portfolio, a_question, altered, market_data
 from tests.contract.model_bench import a_model_of
+from tests.examples import FULL
 from tests.memories import a_memory, an_outcome
 from tests.standins.desk import MemoryDesk, an_agent_desk
 from tests.standins.memories import PlainMemories
 
 INJECTIONS = (Path(__file__).parents[1] / "fixtures" / "injections.txt").read_text("utf-8").splitlines()
 ASKED = CLOSE + DAY
-BARS = [
-    market_data(a_bar(symbol, close=100 + day, closed_at=CLOSE - day * DAY), id=f"{symbol}-{day}")
-    for day in (1, 0)
-    for symbol in ("AAPL", "IBM")
-]
+EXAMPLE = next(event for event in FULL if isinstance(event, ForecastPublished)).data.forecasts[0]
 NEWS = a_headline("Apple opens 40 stores", time=CLOSE)
 QUESTION = a_question("What is new of Apple?", time=ASKED)
+
+
+def a_forecast(symbol: str, close: float, at: datetime, name: str) -> ForecastPublished:
+    """Give the oracle's forecast of a symbol from a close, which came by an event called after it."""
+    known = {"symbol": symbol, "close": close, "prices_as_of": at, "evidence": (f"{name}-bars",)}
+    data = Forecasts(forecasts=(EXAMPLE.model_copy(update=known),))
+    cause = market_data(a_bar(symbol, closed_at=at))
+    return ForecastPublished.caused_by(cause, source="oracle", id=name, time=at, data=data)
+
+
+CLOSES = [
+    a_forecast(symbol, 100 + day, CLOSE - day * DAY, f"{symbol}-{day}") for day in (1, 0) for symbol in ("AAPL", "IBM")
+]
 
 type Says = Callable[[dict[str, Any]], object]
 
@@ -74,7 +86,7 @@ def about(topic: str, text: str) -> Says:
 
 async def a_desk(model: Scripted | None, *events: Event, memories: PlainMemories | None = None) -> MemoryDesk:
     desk = an_agent_desk(topology(), model=None if model is None else a_model_of(model), memories=memories)
-    for event in (*BARS, NEWS, *events):
+    for event in (*CLOSES, NEWS, *events):
         await desk.runtime.emit([event])
     await desk.run()
     return desk
@@ -117,7 +129,7 @@ async def test_answer_when_more_is_needed_looks_it_up_and_cites_it() -> None:
         ("price", "IBM", 1),
         ("risk", "unknown", 0),
     ]
-    assert (answer.text, answer.findings[0].events) == ("IBM closed at 100. [1]", ("IBM-0",))
+    assert (answer.text, answer.findings[0].events) == ("IBM closed at 100. [1]", ("IBM-0", "IBM-0-bars"))
     assert [facts["look_ups_left"] for facts in model.shown] == [MOST_LOOK_UPS, MOST_LOOK_UPS - 2]
     assert len(answer.calls) == 2
 
@@ -149,7 +161,7 @@ async def test_look_up_when_it_names_what_another_owns_finds_nothing() -> None:
 
 
 async def test_look_up_when_something_is_known_only_later_gives_nothing_of_it() -> None:
-    late = market_data(a_bar("AAPL", close=999, closed_at=ASKED + DAY), id="late")
+    late = a_forecast("AAPL", 999, ASKED + DAY, "late")
     model = Scripted(look(("price", "AAPL"), ("news", "AAPL")), about("news", "Apple opens 40 stores."))
     await written(model, late, a_headline("Apple is canary", time=ASKED + DAY))
     assert "999" not in json.dumps(model.shown)
