@@ -27,7 +27,7 @@ from shared.projections.bar import STALE_AFTER, BarHistory
 from shared.projections.view import Views
 
 if TYPE_CHECKING:
-    from shared.quant.forecast import Floats
+    from shared.quant.forecast import Filtered, Floats
 
 NAME = "oracle"
 CLOSES_KEPT = 751
@@ -154,7 +154,8 @@ def _ends_day(bar: Bar, interval: Interval) -> bool:
 
 async def _fold(event: MarketDataReceived, bar: Bar, before: SymbolDays | None, deps: OracleDeps) -> SymbolDays:
     if before is not None and bar.closed_at > before.closed_at:
-        return SymbolDays(closes=(*before.closes, bar.close)[-CLOSES_KEPT:], closed_at=bar.closed_at)
+        closes = (*before.closes, bar.close)[-CLOSES_KEPT:]
+        return before.model_copy(update={"closes": closes, "closed_at": bar.closed_at})
     if before is not None and bar.closed_at == before.closed_at:
         is_known = bar.close == before.closes[-1]
         return before if is_known else before.model_copy(update={"closes": (*before.closes[:-1], bar.close)})
@@ -178,33 +179,50 @@ async def _rebuild(event: MarketDataReceived, bar: Bar, before: SymbolDays | Non
 
 
 def _publish(event: MarketDataReceived, moved: dict[str, SymbolDays]) -> tuple[Emit, ...]:
-    found = [_forecast(event, symbol, days) for symbol, days in moved.items()]
-    forecasts = tuple(each for each in found if each is not None)
-    if not forecasts:
+    from shared.quant import forecast  # a function that only votes need not load it
+
+    filtered = {symbol: known for symbol, days in moved.items() if (known := _filtered(days)) is not None}
+    if not filtered:
         return ()
+    seeds = [_seed(event.id, symbol) for symbol in filtered]
+    horizons = _horizons(forecast.simulate(list(filtered.values()), HORIZONS_DAYS, seeds))
+    forecasts = tuple(
+        _forecast(event, symbol, moved[symbol], known, ahead)
+        for (symbol, known), ahead in zip(filtered.items(), horizons, strict=True)
+    )
     # A late bar is older than what is known by now, and so than the forecast.
     time = max(event.time, *(forecast.prices_as_of for forecast in forecasts))
     data = Forecasts(forecasts=forecasts)
     return (Emit(ForecastPublished.caused_by(event, source=NAME, data=data, time=time)),)
 
 
-def _forecast(event: MarketDataReceived, symbol: str, days: SymbolDays) -> Forecast | None:
-    import numpy as np  # a function that only votes need not load it
+def _filtered(days: SymbolDays) -> "Filtered | None":
+    import numpy as np
 
     from shared.quant import forecast
 
     if len(days.closes) <= forecast.LEAST_RETURNS:
         return None
     try:
-        filtered = forecast.filter_returns(forecast.log_returns(np.array(days.closes)))
+        return forecast.filter_returns(forecast.log_returns(np.array(days.closes)))
     except MissingError:
         return None
-    samples = forecast.simulate(filtered, HORIZONS_DAYS, _seed(event.id, symbol))
+
+
+def _forecast(
+    event: MarketDataReceived,
+    symbol: str,
+    days: SymbolDays,
+    filtered: "Filtered",
+    horizons: tuple[HorizonForecast, ...],
+) -> Forecast:
+    from shared.quant import draw, forecast
+
     return Forecast(
         symbol=symbol,
         prices_as_of=days.closed_at,
         close=days.closes[-1],
-        horizons=_horizons(samples),
+        horizons=horizons,
         model=ForecastModel(
             alpha=forecast.ALPHA,
             beta=forecast.BETA,
@@ -212,28 +230,38 @@ def _forecast(event: MarketDataReceived, symbol: str, days: SymbolDays) -> Forec
             volatility=math.sqrt(filtered.next_variance),
             long_run_volatility=math.sqrt(filtered.long_run_variance),
             observations=len(filtered.residuals),
-            paths=samples.shape[1],
+            paths=draw.FUTURES,
         ),
         evidence=(event.id,),
     )
 
 
-def _horizons(samples: "Floats") -> tuple[HorizonForecast, ...]:
+def _horizons(samples: "Floats") -> list[tuple[HorizonForecast, ...]]:
+    """Give the horizons of each symbol, from samples of shape (n_symbols, n_horizons, n_paths)."""
     from shared.quant import forecast
 
-    means, deviations = samples.mean(axis=1).tolist(), samples.std(axis=1).tolist()
-    losses, quantiles = (samples < 0).mean(axis=1).tolist(), forecast.quantiles(samples, LEVELS).tolist()
-    return tuple(
-        HorizonForecast(
-            days=days,
-            mean=means[place],
-            deviation=deviations[place],
-            quantiles=dict(zip(_LEVEL_NAMES, quantiles[place], strict=True)),
-            probability_of_loss=losses[place],
-            expected_shortfall_95=forecast.expected_shortfall(samples[place], 0.95),
-        )
-        for place, days in enumerate(HORIZONS_DAYS)
+    figures = zip(
+        samples.mean(axis=-1).tolist(),
+        samples.std(axis=-1).tolist(),
+        (samples < 0).mean(axis=-1).tolist(),
+        forecast.quantiles(samples, LEVELS).tolist(),
+        forecast.expected_shortfall(samples, 0.95).tolist(),
+        strict=True,
     )
+    return [
+        tuple(
+            HorizonForecast(
+                days=days,
+                mean=mean,
+                deviation=deviation,
+                quantiles=dict(zip(_LEVEL_NAMES, quantiles, strict=True)),
+                probability_of_loss=loss,
+                expected_shortfall_95=shortfall,
+            )
+            for days, mean, deviation, loss, quantiles, shortfall in zip(HORIZONS_DAYS, *of_symbol, strict=True)
+        )
+        for of_symbol in figures
+    ]
 
 
 def _seed(event_id: str, symbol: str) -> int:

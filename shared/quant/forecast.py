@@ -5,8 +5,8 @@ gave each of their days; futures are drawn from these residuals and multiplied b
 gives the days to come. So the shape of the tails is the symbol's own, and the width is today's.
 
 The recursion's two weights are fixed, and its level is the sample variance (variance targeting, [4]): nothing is
-optimised, so nothing can fail to converge, and a forecast costs under a millisecond. `make bench ARGS=forecast` shows
-what that is worth out of sample, beside weights fitted by maximum likelihood.
+optimised, so nothing can fail to converge, and a forecast takes a quarter of a millisecond. `make bench ARGS=forecast`
+shows what that is worth out of sample, beside weights fitted by maximum likelihood.
 
 NaN or infinity raises `InvalidError`; a history that is too short or never moved raises `MissingError`; no result is
 NaN.
@@ -17,7 +17,6 @@ References
 .. [2] McNeil, Frey, Embrechts, Quantitative Risk Management (revised ed., 2015), 9.2.
 .. [3] Bollerslev, Generalized autoregressive conditional heteroskedasticity (1986).
 .. [4] Engle, Mezrich, GARCH for groups (1996).
-.. [5] Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (2011): Philox.
 """
 
 from collections.abc import Sequence
@@ -27,11 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import InvalidError, MissingError
+from shared.quant.draw import FUTURES, places
 
 ALPHA = 0.05
 BETA = 0.93
 LEAST_RETURNS = 250
-PATHS = 2_000
 DRIFT_PRIOR_PERIODS = 2_520
 LEAST_DEVIATION = 1e-8
 """Log returns that vary by less are rounding errors of prices that stood still."""
@@ -162,34 +161,45 @@ def filter_returns(returns: Floats, alpha: float = ALPHA, beta: float = BETA) ->
 
 
 def simulate(
-    filtered: Filtered, horizons: Sequence[int], seed: int, *, alpha: float = ALPHA, beta: float = BETA
+    filtered: Sequence[Filtered],
+    horizons: tuple[int, ...],
+    seeds: Sequence[int],
+    *,
+    alpha: float = ALPHA,
+    beta: float = BETA,
 ) -> Floats:
-    """Draw the returns over each horizon.
+    """Draw the returns of several symbols over each horizon.
 
     Parameters
     ----------
-    horizons : sequence of int
+    filtered : sequence of Filtered
+        Of each symbol; their futures are drawn apart.
+    horizons : tuple of int
         Numbers of periods, ascending, from 1.
-    seed : int
-        From 0 to below 2**128: the key of the counter-based generator Philox ([5]). The same seed gives the same draws.
+    seeds : sequence of int
+        One of each symbol, from 0 (see `shared.quant.draw`). The same seed gives the same draws.
 
     Returns
     -------
-    ndarray of shape (n_horizons, 2000)
+    ndarray of shape (n_symbols, n_horizons, 1024)
         Simple returns, each row in ascending order; above -1.
 
     Raises
     ------
     InvalidError
-        The horizons are not ascending from 1, or the seed is out of range.
+        The horizons are not ascending from 1, or a seed is negative, or there is not one for each symbol.
     """
     if not horizons or horizons[0] < 1 or list(horizons) != sorted(set(horizons)):
         raise InvalidError(f"horizons: {list(horizons)} do not ascend from 1")
-    if not 0 <= seed < 2**128:
-        raise InvalidError(f"seed: {seed} is not from 0 to below 2**128")
-    generator = np.random.Generator(np.random.Philox(key=seed))
-    drawn = filtered.residuals.take(generator.integers(0, filtered.residuals.size, (horizons[-1], PATHS)))
-    return np.sort(np.expm1(_paths(filtered, drawn, horizons, alpha, beta)), axis=1)
+    if len(seeds) != len(filtered) or any(seed < 0 for seed in seeds):
+        raise InvalidError(f"seeds: {list(seeds)} are not one of each symbol, from 0")
+    drawn = np.empty((len(filtered), horizons[-1], FUTURES))
+    for each, seed, out in zip(filtered, seeds, drawn, strict=True):
+        # "clip" as no place is out of range: to check them takes a copy of all.
+        np.sort(each.residuals).take(places(horizons, each.residuals.size, seed), out=out, mode="clip")
+    samples = np.expm1(_paths(filtered, drawn, horizons, alpha, beta))
+    samples.sort(axis=-1)
+    return samples
 
 
 def quantiles(samples: Floats, levels: Sequence[float]) -> Floats:
@@ -197,71 +207,73 @@ def quantiles(samples: Floats, levels: Sequence[float]) -> Floats:
 
     Parameters
     ----------
-    samples : ndarray of shape (n_samples, n_paths)
+    samples : ndarray of shape (..., n_paths)
         Each row in ascending order, as `simulate` gives them.
     levels : sequence of float
         From 0 to 1.
 
     Returns
     -------
-    ndarray of shape (n_samples, n_levels)
-        As ``numpy.quantile(samples, levels, axis=1).T`` gives them, which would sort them first.
+    ndarray of shape (..., n_levels)
+        As ``numpy.quantile(samples, levels, axis=-1, method="hazen")`` gives them, which would sort them first: each
+        value is the middle of its share of the probability, as the even draws of `simulate` are.
     """
-    places = np.asarray(levels, dtype=np.float64) * (samples.shape[1] - 1)
-    below = np.floor(places).astype(np.intp)
-    lower, upper = samples[:, below], samples[:, np.minimum(below + 1, samples.shape[1] - 1)]
-    parts = places - below
+    last = samples.shape[-1] - 1
+    ordinals = np.clip(np.asarray(levels, dtype=np.float64) * (last + 1) - 0.5, 0.0, last)
+    below = np.floor(ordinals).astype(np.intp)
+    lower, upper = samples[..., below], samples[..., np.minimum(below + 1, last)]
+    parts = ordinals - below
     # From the nearer end, so that it is exact at both.
     nearer = np.where(parts < 0.5, lower + (upper - lower) * parts, upper - (upper - lower) * (1 - parts))  # noqa: PLR2004
     return np.asarray(nearer, dtype=np.float64)
 
 
-def expected_shortfall(sample: Floats, level: float) -> float:
-    """Give the mean loss in the worst (1 - level) of a sample of returns.
+def expected_shortfall(samples: Floats, level: float) -> Floats:
+    """Give the mean loss in the worst (1 - level) of samples of returns.
 
     Parameters
     ----------
-    sample : ndarray of shape (n_paths,)
-        Simple returns in ascending order, as `simulate` gives them.
+    samples : ndarray of shape (..., n_paths)
+        Simple returns, each row in ascending order, as `simulate` gives them.
     level : float
         Confidence, from 0.5 to below 1.
 
     Returns
     -------
-    float
-        A fraction of value, positive for a loss; over the ``ceil(n (1 - level))`` lowest.
+    ndarray of shape (...)
+        Fractions of value, positive for a loss; over the ``ceil(n (1 - level))`` lowest.
 
     Raises
     ------
     InvalidError
-        The level is out of range, or the sample is empty.
+        The level is out of range, or a sample is empty.
     """
-    if not 0.5 <= level < 1 or not sample.size:  # noqa: PLR2004 - below a half it is no tail
+    if not 0.5 <= level < 1 or not samples.size:  # noqa: PLR2004 - below a half it is no tail
         raise InvalidError(f"level: {level} is not from 0.5 to below 1, or the sample is empty")
-    worst = int(np.ceil(round(sample.size * (1.0 - level), 6)))
-    return 0.0 - float(sample[:worst].mean())
+    worst = int(np.ceil(round(samples.shape[-1] * (1.0 - level), 6)))
+    return np.asarray(0.0 - samples[..., :worst].mean(axis=-1), dtype=np.float64)
 
 
-def _paths(filtered: Filtered, drawn: Floats, horizons: Sequence[int], alpha: float, beta: float) -> Floats:
-    """Cumulated log returns at the horizons, of shape (n_horizons, n_paths)."""
-    base = (1.0 - alpha - beta) * filtered.long_run_variance
-    variance, total = np.full(drawn.shape[1], filtered.next_variance), np.zeros(drawn.shape[1])
-    shock, step = np.empty_like(total), np.empty_like(total)
-    reached = list[Floats]()
+def _paths(filtered: Sequence[Filtered], drawn: Floats, horizons: tuple[int, ...], alpha: float, beta: float) -> Floats:
+    """Cumulated log returns at the horizons, of shape (n_symbols, n_horizons, n_paths)."""
+    base = (1.0 - alpha - beta) * np.array([[each.long_run_variance] for each in filtered])
+    drift = np.array([[each.drift] for each in filtered])
+    variance = np.repeat([[each.next_variance] for each in filtered], drawn.shape[-1], axis=1)
+    growth = drawn * drawn
+    growth *= alpha
+    growth += beta
+    total, shock = np.zeros_like(variance), np.empty_like(variance)
+    reached = np.empty((len(filtered), len(horizons), drawn.shape[-1]))
     # In place: to allocate arrays anew takes as long as to compute them.
-    for period, residuals in enumerate(drawn, start=1):
+    for period in range(1, horizons[-1] + 1):
         np.sqrt(variance, out=shock)
-        shock *= residuals
-        np.add(filtered.drift, shock, out=step)
-        total += step
+        shock *= drawn[:, period - 1]
+        total += shock
         if period in horizons:
-            reached.append(total.copy())
-        np.multiply(alpha, shock, out=step)
-        step *= shock
-        step += base
-        variance *= beta
-        np.add(step, variance, out=variance)
-    return np.array(reached)
+            reached[:, horizons.index(period)] = total + period * drift
+        variance *= growth[:, period - 1]
+        variance += base
+    return reached
 
 
 def _checked(returns: Floats, long_run_variance: float, alpha: float, beta: float) -> Floats:

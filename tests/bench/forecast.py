@@ -72,7 +72,7 @@ def scored(years: tuple[int, ...], closes: Floats, *, every: int = 1) -> Mapping
         if years[last] < FIRST_YEAR:
             continue
         known = closes[: last + 1]
-        samples = simulate(filter_returns(log_returns(known[-CLOSES_KEPT:])), HORIZONS_DAYS, seed=last)
+        (samples,) = simulate([filter_returns(log_returns(known[-CLOSES_KEPT:]))], HORIZONS_DAYS, [last])
         deviation = float(log_returns(known).std())
         for days, sample in _within(samples, len(closes) - 1 - last):
             scores[days].append(_score(sample, deviation * sqrt(days), closes[last + days] / closes[last] - 1))

@@ -9,14 +9,13 @@ from arch.univariate.recursions import garch_recursion
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy import stats
 
 from shared.errors import InvalidError, MissingError
+from shared.quant.draw import FUTURES
 from shared.quant.forecast import (
     ALPHA,
     BETA,
     LEAST_RETURNS,
-    PATHS,
     Filtered,
     Floats,
     conditional_variances,
@@ -79,7 +78,7 @@ def test_quantiles_when_bootstrapped_by_arch_from_the_same_model_are_close() -> 
     paths = forecast.simulations.values
     assert paths is not None
     theirs = np.expm1(np.cumsum(paths[-1], axis=1))
-    ours = np.concatenate([simulate(filtered, HORIZONS, seed) for seed in range(50)], axis=1)
+    ours = np.concatenate(simulate([filtered] * 50, HORIZONS, range(50)), axis=1)
     # arch leaves the residuals' mean and variance as they are. Of one day the law is as discrete as the history, and
     # `test_simulation_when_it_is_of_one_day_draws_the_history_at_todays_volatility` has it exactly.
     for row, horizon in list(zip(ours, HORIZONS, strict=True))[1:]:
@@ -95,7 +94,7 @@ def test_variance_when_simulated_is_the_analytic_forecast_of_arch() -> None:
     model = arch_model(a_history() - a_history().mean(), mean="Zero", vol="GARCH", rescale=False)
     fixed = model.fix([(1 - ALPHA - BETA) * filtered.long_run_variance, ALPHA, BETA])
     theirs = fixed.forecast(horizon=21, reindex=False).variance.values[-1].cumsum()
-    draws = np.log1p(np.concatenate([simulate(filtered, HORIZONS, seed) for seed in range(20)], axis=1))
+    draws = np.log1p(np.concatenate(simulate([filtered] * 20, HORIZONS, range(20)), axis=1))
     for row, horizon in zip(draws, HORIZONS, strict=True):
         assert row.var() == pytest.approx(theirs[horizon - 1], rel=0.05)
 
@@ -170,43 +169,65 @@ def test_gap_when_a_price_jumps_is_one_return_that_fades() -> None:
 @given(st.integers(0, 2**128 - 1))
 def test_simulation_when_the_seed_is_the_same_is_the_same(seed: int) -> None:
     filtered = filter_returns(a_history())
-    sample = simulate(filtered, HORIZONS, seed)
-    assert sample.shape == (3, PATHS)
+    sample, other = simulate([filtered] * 2, HORIZONS, [seed, seed ^ 1])
+    assert sample.shape == (3, FUTURES)
     assert (np.diff(sample, axis=1) >= 0).all()
     assert (sample > -1).all()
-    assert (sample == simulate(filtered, HORIZONS, seed)).all()
-    assert (sample != simulate(filtered, HORIZONS, seed ^ 1)).any()
+    assert (sample == simulate([filtered], HORIZONS, [seed])[0]).all()
+    assert (sample != other).any()
+
+
+def test_simulation_when_others_are_drawn_beside_it_is_the_same() -> None:
+    one, other = filter_returns(a_history()), filter_returns(a_history(400))
+    both = simulate([one, other], HORIZONS, [5, 6])
+    assert (both[0] == simulate([one], HORIZONS, [5])[0]).all()
+    assert (both[1] == simulate([other], HORIZONS, [6])[0]).all()
 
 
 def test_simulation_when_it_is_of_one_day_draws_the_history_at_todays_volatility() -> None:
     filtered = filter_returns(a_history())
-    possible = np.expm1(filtered.drift + np.sqrt(filtered.next_variance) * filtered.residuals)
-    sample = simulate(filtered, (1,), 5)[0]
-    assert np.isin(np.round(sample, 12), np.round(possible, 12)).all()
-    assert stats.ks_2samp(sample, possible).pvalue > 0.01
+    possible = np.expm1(filtered.drift + np.sqrt(filtered.next_variance) * np.sort(filtered.residuals))
+    sample = simulate([filtered], (1,), [5])[0, 0]
+    counts = [np.isclose(sample, each, rtol=1e-9, atol=0).sum() for each in possible]
+    assert sum(counts) == FUTURES
+    assert set(counts) == {FUTURES // 750, FUTURES // 750 + 1}
+
+
+def test_simulation_when_compared_with_twice_as_many_independent_draws_errs_less() -> None:
+    filtered, generator = filter_returns(a_history()), np.random.Generator(np.random.Philox(key=3))
+    ours = simulate([filtered] * 96, HORIZONS, range(96))
+    chance = [_drawn_by_chance(filtered, generator) for _ in range(96)]
+    for figure in (
+        lambda samples: quantiles(samples, (0.01, 0.05, 0.5, 0.95, 0.99)),
+        lambda samples: samples.std(axis=-1),
+    ):
+        mine, theirs = np.std(figure(ours), axis=0), np.std([figure(each) for each in chance], axis=0)
+        assert (mine < 1.1 * theirs).all(), mine / theirs
+        assert (mine / theirs).mean() < 0.5
 
 
 def test_simulation_when_today_is_calm_widens_faster_than_when_it_is_wild() -> None:
     filtered, ratios = filter_returns(a_history()), list[float]()
     for factor in (0.25, 4.0):
         state = Filtered(0.0, filtered.long_run_variance, factor * filtered.long_run_variance, filtered.residuals)
-        near, far = simulate(state, (1, 21), 9)
+        near, far = simulate([state], (1, 21), [9])[0]
         ratios.append(far.std() / near.std())
     assert ratios[0] > np.sqrt(21) > ratios[1]
 
 
 @pytest.mark.parametrize(
-    ("horizons", "seed"), [((), 1), ((0,), 1), ((5, 1), 1), ((1, 1), 1), ((1,), -1), ((1,), 2**128)]
+    ("horizons", "seeds"), [((), [1]), ((0,), [1]), ((5, 1), [1]), ((1, 1), [1]), ((1,), [-1]), ((1,), [1, 2])]
 )
-def test_simulation_when_asked_for_nonsense_is_refused(horizons: tuple[int, ...], seed: int) -> None:
+def test_simulation_when_asked_for_nonsense_is_refused(horizons: tuple[int, ...], seeds: list[int]) -> None:
     with pytest.raises(InvalidError):
-        simulate(filter_returns(a_history()), horizons, seed)
+        simulate([filter_returns(a_history())], horizons, seeds)
 
 
 @given(arrays(np.float64, (2, 7), elements=st.floats(-1, 1)), st.lists(st.floats(0, 1), min_size=1, max_size=5))
-def test_quantiles_when_compared_with_numpy_are_the_same_to_the_bit(drawn: Floats, levels: list[float]) -> None:
+def test_quantiles_when_compared_with_numpy_are_the_same(drawn: Floats, levels: list[float]) -> None:
     samples = np.sort(drawn, axis=1)
-    assert (quantiles(samples, levels) == np.quantile(samples, levels, axis=1).T).all()
+    expected = np.quantile(samples, levels, axis=1, method="hazen").T
+    assert quantiles(samples, levels) == pytest.approx(expected, rel=1e-12, abs=1e-15)
 
 
 def test_expected_shortfall_when_the_tail_is_whole_is_its_mean() -> None:
@@ -219,6 +240,17 @@ def test_expected_shortfall_when_the_tail_is_whole_is_its_mean() -> None:
 def test_expected_shortfall_when_there_is_no_tail_is_refused(sample: list[float], level: float) -> None:
     with pytest.raises(InvalidError):
         expected_shortfall(np.array(sample), level)
+
+
+def _drawn_by_chance(filtered: Filtered, generator: np.random.Generator) -> Floats:
+    total, variance, reached = np.zeros(2_000), np.full(2_000, filtered.next_variance), list[Floats]()
+    for day in range(1, HORIZONS[-1] + 1):
+        shock = np.sqrt(variance) * generator.choice(filtered.residuals, 2_000)
+        total = total + filtered.drift + shock
+        variance = (1 - ALPHA - BETA) * filtered.long_run_variance + ALPHA * shock**2 + BETA * variance
+        if day in HORIZONS:
+            reached.append(np.expm1(np.sort(total)))
+    return np.array(reached)
 
 
 def _undrifted(filtered: Filtered) -> Filtered:
