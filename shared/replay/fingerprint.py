@@ -14,7 +14,7 @@ from shared.events.market import MarketDataReceived
 
 NOTHING = 1e-9
 """Below it a number counts as 0: of a difference that should be none, machines keep different remains."""
-_NUMBER = re.compile(rb"(?<=[:,\[])-?\d+(?:\.\d+(?:[eE][-+]?\d+)?|[eE][-+]?\d+)(?=[,\]}])")
+_NUMBER = re.compile(rb"([:,\[])(-?\d+(?:\.\d+(?:[eE][-+]?\d+)?|[eE][-+]?\d+))(?=[,\]}])")
 
 
 class Fingerprint:
@@ -40,7 +40,7 @@ class Fingerprint:
 
     def conclude(self, event: Event) -> None:
         """Take in an event that came of others."""
-        self._conclusions = sha256(self._conclusions + _NUMBER.sub(_rounded, event.json_bytes)).digest()
+        self._conclusions = sha256(self._conclusions + _rounded(event.json_bytes)).digest()
 
 
 def _packed(event: MarketDataReceived) -> bytes:
@@ -56,6 +56,10 @@ def _packed(event: MarketDataReceived) -> bytes:
     return "\x1f".join(words).encode() + pack(f"<{len(values)}d", *values)
 
 
-def _rounded(found: re.Match[bytes]) -> bytes:
-    value = float(found[0])
-    return b"0" if abs(value) < NOTHING else b"%.6g" % value
+def _rounded(body: bytes) -> bytes:
+    # Split, and all numbers formatted at once: a call for each would take longer than to find them.
+    parts = _NUMBER.split(body)
+    if len(parts) > 1:
+        values = tuple(value if abs(value) >= NOTHING else 0.0 for value in map(float, parts[2::3]))
+        parts[2::3] = (b"\n".join([b"%.6g"] * len(values)) % values).split(b"\n")
+    return b"".join(parts)
