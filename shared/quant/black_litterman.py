@@ -73,11 +73,17 @@ def blend(covariance: Floats, prior: Floats, assets: NDArray[np.intp], views: Fl
     _check(covariance, prior, assets, views, confidences)
     spread = TAU * covariance[:, assets]
     doubts = np.diag(TAU * np.diag(covariance)[assets] * (1 / confidences - 1))
-    # By the pseudo-inverse: two views of full confidence on one asset make the matrix singular, and share it.
-    gain = spread @ np.linalg.pinv(spread[assets] + doubts, hermitian=True)
+    gain = _gain(spread, spread[assets] + doubts, is_doubted=bool((confidences < 1).all()))
     contributions = gain.T * (views - prior[assets])[:, None]
     mean = prior + contributions.sum(axis=0)
     return Posterior(mean, (1 + TAU) * covariance - gain @ spread.T, contributions)
+
+
+def _gain(spread: Floats, uncertainty: Floats, *, is_doubted: bool) -> Floats:
+    if is_doubted and (np.diag(uncertainty) > 0).all():
+        return np.asarray(np.linalg.solve(uncertainty, spread.T).T, dtype=np.float64)
+    # By the pseudo-inverse: two views of full confidence on one asset make the matrix singular, and share it.
+    return np.asarray(spread @ np.linalg.pinv(uncertainty, hermitian=True), dtype=np.float64)
 
 
 def _check(covariance: Floats, prior: Floats, assets: NDArray[np.intp], views: Floats, confidences: Floats) -> None:

@@ -145,6 +145,12 @@ def test_posterior_when_there_is_one_view_goes_so_far_as_it_is_trusted(seed: int
     assert np.linalg.eigvalsh(found.covariance).min() >= -1e-12
 
 
+def test_posterior_when_two_views_of_an_asset_are_certain_is_between_them() -> None:
+    covariance, prior = sample(returns(2, 3)), np.zeros(3)
+    found = blend(covariance, prior, np.array([1, 1]), np.array([0.01, 0.03]), np.array([1.0, 1.0]))
+    assert found.mean[1] == pytest.approx(0.02, rel=1e-6)
+
+
 def test_posterior_when_there_is_no_view_is_what_the_weights_imply() -> None:
     covariance, weights = sample(returns(4, 6)), np.array([0.3, 0.1, 0.1, 0.1, 0.1, 0.1])
     prior = implied_returns(covariance, weights, 2.0)
