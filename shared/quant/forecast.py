@@ -193,10 +193,9 @@ def simulate(
         raise InvalidError(f"horizons: {list(horizons)} do not ascend from 1")
     if len(seeds) != len(filtered) or any(seed < 0 for seed in seeds):
         raise InvalidError(f"seeds: {list(seeds)} are not one of each symbol, from 0")
-    drawn = np.empty((len(filtered), horizons[-1], FUTURES))
-    for each, seed, out in zip(filtered, seeds, drawn, strict=True):
-        # "clip" as no place is out of range: to check them takes a copy of all.
-        np.sort(each.residuals).take(places(horizons, each.residuals.size, seed), out=out, mode="clip")
+    drawn = np.empty((horizons[-1], len(filtered), FUTURES))
+    for symbol, (each, seed) in enumerate(zip(filtered, seeds, strict=True)):
+        drawn[:, symbol] = np.sort(each.residuals).take(places(horizons, each.residuals.size, seed))
     samples = np.expm1(_paths(filtered, drawn, horizons, alpha, beta))
     samples.sort(axis=-1)
     return samples
@@ -256,23 +255,24 @@ def expected_shortfall(samples: Floats, level: float) -> Floats:
 
 def _paths(filtered: Sequence[Filtered], drawn: Floats, horizons: tuple[int, ...], alpha: float, beta: float) -> Floats:
     """Cumulated log returns at the horizons, of shape (n_symbols, n_horizons, n_paths)."""
-    base = (1.0 - alpha - beta) * np.array([[each.long_run_variance] for each in filtered])
     drift = np.array([[each.drift] for each in filtered])
-    variance = np.repeat([[each.next_variance] for each in filtered], drawn.shape[-1], axis=1)
+    # In units of the long-run variance, so that what is added to it each day is one number.
+    levels = np.array([[each.long_run_variance] for each in filtered])
+    variance = np.repeat(np.array([[each.next_variance] for each in filtered]) / levels, drawn.shape[-1], axis=1)
     growth = drawn * drawn
     growth *= alpha
     growth += beta
     total, shock = np.zeros_like(variance), np.empty_like(variance)
     reached = np.empty((len(filtered), len(horizons), drawn.shape[-1]))
     # In place: to allocate arrays anew takes as long as to compute them.
-    for period in range(1, horizons[-1] + 1):
+    for period, (residuals, factors) in enumerate(zip(drawn, growth, strict=True), start=1):
         np.sqrt(variance, out=shock)
-        shock *= drawn[:, period - 1]
+        shock *= residuals
         total += shock
         if period in horizons:
-            reached[:, horizons.index(period)] = total + period * drift
-        variance *= growth[:, period - 1]
-        variance += base
+            reached[:, horizons.index(period)] = total * np.sqrt(levels) + period * drift
+        variance *= factors
+        variance += 1.0 - alpha - beta
     return reached
 
 
