@@ -16,6 +16,17 @@ def _order(row: Row) -> tuple[datetime, datetime]:
     return row.valid_at, row.known_at
 
 
+def _put(kept: list[Row], row: Row) -> bool:
+    """Put a row that is not the newest where it belongs; say whether it revises what was known of a moment."""
+    place = bisect_left(kept, _order(row), key=_order)
+    if place == len(kept) or _order(kept[place]) != _order(row):
+        kept.insert(place, row)
+    elif row.body > kept[place].body:
+        kept[place] = row
+    beside = kept[max(0, place - 1) : place + 2]
+    return row.known_at > row.valid_at or sum(each.valid_at == row.valid_at for each in beside) > 1
+
+
 class InMemoryProjectionStore:
     """A `ProjectionStore` that lives as long as the process."""
 
@@ -29,17 +40,17 @@ class InMemoryProjectionStore:
     async def apply(self, rows: Sequence[Row]) -> None:
         """Keep the rows."""
         for row in rows:
-            kept = self._rows.setdefault((row.view, row.key), [])
-            place = bisect_left(kept, _order(row), key=_order)
-            if place == len(kept) or _order(kept[place]) != _order(row):
-                kept.insert(place, row)
-            elif row.body > kept[place].body:
-                kept[place] = row
-            beside = kept[max(0, place - 1) : place + 2]
-            if row.known_at > row.valid_at or sum(each.valid_at == row.valid_at for each in beside) > 1:
-                self._revised.add((row.view, row.key))
-            known = self._editions.get((row.view, row.key), Edition(0, row.valid_at))
-            self._editions[row.view, row.key] = known.after(row, next(self._numbers))
+            home = row.view, row.key
+            kept = self._rows.setdefault(home, [])
+            if not kept or kept[-1].valid_at < row.valid_at:
+                kept.append(row)
+                is_revised = row.known_at > row.valid_at
+            else:
+                is_revised = _put(kept, row)
+            if is_revised:
+                self._revised.add(home)
+            known = self._editions.get(home, Edition(0, row.valid_at))
+            self._editions[home] = known.after(row, next(self._numbers))
 
     async def read(
         self,
@@ -54,7 +65,8 @@ class InMemoryProjectionStore:
         """Give what was known at `as_of`, oldest first."""
         rows, found = self._rows.get((view, key), []), dict[datetime, Row]()
         last = as_of if until is None else min(as_of, until)
-        end = bisect_right(rows, last, key=_valid_at)
+        # Mostly all is asked for that is known by now.
+        end = len(rows) if rows and rows[-1].valid_at <= last else bisect_right(rows, last, key=_valid_at)
         if (view, key) not in self._revised:
             begin = 0 if after is None else bisect_right(rows, after, key=_valid_at)
             return rows[max(begin, end - limit) : end]

@@ -56,18 +56,15 @@ def places(horizons: tuple[int, ...], size: int, seed: int) -> Places:
     for begin, end in pairwise((0, *horizons)):
         turns, first = divmod(turns, end - begin)
         days += [*range(begin + first, end), *range(begin, begin + first)]
-    return _scaled(horizons, size, number)[days]
-
-
-@lru_cache(maxsize=2 * SETS)
-def _scaled(horizons: tuple[int, ...], size: int, number: int) -> Places:
     # In halves of ranks: the middle of each.
-    return ((2 * _ranks(horizons, number) + 1) * size // (2 * FUTURES)).astype(np.intp)
+    drawn = _middles(horizons, number)[days] * size
+    drawn //= 2 * FUTURES
+    return drawn
 
 
 @lru_cache(maxsize=2 * SETS)
-def _ranks(horizons: tuple[int, ...], number: int) -> Places:
-    """Ranks of each day's part in a walk that is drawn from the farthest horizon inwards."""
+def _middles(horizons: tuple[int, ...], number: int) -> Places:
+    """Middles of the ranks of each day's part in a walk that is drawn from the farthest horizon inwards."""
     points, normal = _points(horizons[-1], number), NormalDist()
     scores = np.array([normal.inv_cdf((rank + 0.5) / FUTURES) for rank in range(FUTURES)])
     walk = {0: np.zeros(FUTURES)}
@@ -75,7 +72,7 @@ def _ranks(horizons: tuple[int, ...], number: int) -> Places:
     for day, coordinate in zip((*reversed(horizons), *between), points, strict=True):
         mean, deviation = _bridge(walk, day)
         walk[day] = mean + deviation * scores[_ranked(coordinate)]
-    return np.array([_ranked(walk[day] - walk[day - 1]) for day in range(1, horizons[-1] + 1)])
+    return np.array([2 * _ranked(walk[day] - walk[day - 1]) + 1 for day in range(1, horizons[-1] + 1)])
 
 
 def _bridge(walk: dict[int, Floats], day: int) -> tuple[Floats, float]:
