@@ -140,14 +140,15 @@ def _of_returns(shares: "Floats", returns: "Floats") -> dict[str, float]:
     if not len(returns):
         return {}
     whole, measures = risk.portfolio_returns(shares, returns), {}
+    today = value_at_risk.rescaled(whole)
     for level in _LEVELS:
         name = f"{level:.0%}".rstrip("%")
         measures[f"historical_var_{name}"] = value_at_risk.historical_var(whole, level)
         measures[f"historical_es_{name}"] = value_at_risk.historical_es(whole, level)
         measures[f"ewma_var_{name}"] = value_at_risk.ewma_var(whole, level)
         measures[f"ewma_es_{name}"] = value_at_risk.ewma_es(whole, level)
-        measures[f"filtered_var_{name}"] = value_at_risk.filtered_var(whole, level)
-        measures[f"filtered_es_{name}"] = value_at_risk.filtered_es(whole, level)
+        measures[f"filtered_var_{name}"] = value_at_risk.historical_var(today, level)
+        measures[f"filtered_es_{name}"] = value_at_risk.historical_es(today, level)
     falls = risk.falls(whole)
     measures["max_drawdown"], measures["drawdown"] = float(falls.max()), float(falls[-1])
     return measures

@@ -146,7 +146,7 @@ def filtered_var(returns: Floats, level: float) -> float:
     MissingError, InvalidError
         As in `historical_var`.
     """
-    return historical_var(_rescaled(returns), level)
+    return historical_var(rescaled(returns), level)
 
 
 def filtered_es(returns: Floats, level: float) -> float:
@@ -167,10 +167,27 @@ def filtered_es(returns: Floats, level: float) -> float:
     MissingError, InvalidError
         As in `historical_var`.
     """
-    return historical_es(_rescaled(returns), level)
+    return historical_es(rescaled(returns), level)
 
 
-def _rescaled(returns: Floats) -> Floats:
+def rescaled(returns: Floats) -> Floats:
+    """Give past returns at the volatility of the next period, as filtered historical simulation has them ([5]).
+
+    Parameters
+    ----------
+    returns : ndarray of shape (n_observations,)
+        Simple returns per period in time order, the latest last.
+
+    Returns
+    -------
+    ndarray of shape (n_observations,)
+        Its `historical_var` is `filtered_var`, and its `historical_es` is `filtered_es`.
+
+    Raises
+    ------
+    MissingError, InvalidError
+        As in `historical_var`.
+    """
     history = observed(returns, LEAST_OBSERVATIONS)
     variances = conditional_variances(history, float(history @ history) / history.size, ALPHA, BETA)
     # Where nothing ever moved there is nothing to scale.
