@@ -15,7 +15,7 @@ from math import isnan, nan, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import InvalidError
+from shared.errors import InvalidError, MissingError
 
 type Floats = NDArray[np.float64]
 
@@ -69,7 +69,15 @@ def returns_of(values: Floats) -> Floats:
 
 
 def measure(returns: Floats) -> Performance:
-    """Give all measures of `returns`, an array of shape (n_days,) without NaN."""
+    """Give all measures of `returns`, an array of shape (n_days,) without NaN.
+
+    Raises
+    ------
+    MissingError
+        There is no return.
+    """
+    if not len(returns):
+        raise MissingError("returns: there is none to measure")
     growth = np.concatenate(([1.0], np.cumprod(1 + returns)))
     yearly = annual_return(returns)
     worst = float(drawdowns(growth).min())

@@ -24,6 +24,7 @@ from shared.replay.world import World
 from shared.runtime import Role
 from shared.settings import Settings
 from shared.store.port import ALL, EventStore
+from shared.sweep import readable
 
 type Cast = Callable[[Settings, World], Mapping[str, Role]]
 """Gives the agents as they read through a replay's world: `shared.rehearsal.replayed`."""
@@ -217,8 +218,8 @@ class _Pace:
 async def _log(store: EventStore) -> AsyncIterator[Event]:
     cursor = ""
     while (page := await store.page(ALL, cursor, _PAGE)).events:
-        for body in page.events:
-            yield decode(body)
+        for event in readable(page.events):
+            yield event
         cursor = page.cursor
 
 
@@ -269,6 +270,8 @@ def read(path: Path) -> Case:
             found[kind].append(decode(json.dumps(document)))
         except (KeyError, InvalidError) as error:
             raise InvalidError(f"{path}: line {number}: {error}") from error
+    if not found["played"]:
+        raise InvalidError(f"{path}: nothing is played in it")
     try:
         settings = {str(name): str(value) for name, value in head["settings"].items()}
         return Case(

@@ -114,7 +114,11 @@ def _within(place: Any, part: str) -> Any:
 
 
 def _name(place: Any, part: str) -> Any:
-    return int(part) if isinstance(place, list) else part
+    if not isinstance(place, list):
+        return part
+    if not part.isdecimal():
+        raise ValueError(part)  # the last one is not meant by -1
+    return int(part)
 
 
 async def fork(
@@ -130,6 +134,8 @@ async def fork(
         The changed event is none, or a setting is malformed.
     """
     other = Settings.from_env({**case.settings, **settings}) if settings else None
+    if (stored := next((event for event in (*case.played, *case.came) if event.id == event_id), None)) is not None:
+        with_changes(stored, changes)  # what is wrong with them is told before anything is played
     base = _Playing(case, cast)
     await base.play()
     original = next((event for event in base.log if event.id == event_id), None)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import InvalidError
+from shared.errors import InvalidError, MissingError
 from shared.quant import performance
 from shared.quant.performance import Floats
 
@@ -48,6 +48,11 @@ def test_measures_when_nothing_moves_are_not_numbers() -> None:
 
 def test_longest_drawdown_when_it_never_recovers_lasts_to_the_end() -> None:
     assert performance.longest_drawdown(np.array([1.0, 0.9, 1.1, 1.0, 1.05, 1.09])) == 3
+
+
+def test_measures_when_there_is_no_return_are_missing() -> None:
+    with pytest.raises(MissingError, match="returns"):
+        performance.measure(np.array([]))
 
 
 @pytest.mark.parametrize("values", [[1.0], [1.0, 0.0], [1.0, float("nan")], [1.0, -2.0]])

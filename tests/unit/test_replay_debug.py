@@ -240,6 +240,20 @@ def test_case_when_a_line_is_none_is_refused_with_its_number(
         read(file)
 
 
+def test_case_when_nothing_is_played_in_it_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "case.jsonl"
+    write(replace(short(), played=()), file)
+    with pytest.raises(InvalidError, match="nothing is played in it"):
+        read(file)
+
+
+async def test_story_when_the_log_has_an_event_of_a_newer_version_is_told_without_it() -> None:
+    store = await log_of(short())
+    newer = an_event(short(), "news.received").model_copy(update={"id": "newer", "dataschemaversion": 2})
+    await store.append([newer])
+    assert await the_story(store) == await the_story(await log_of(short()))
+
+
 def test_case_when_it_cannot_be_read_or_written_says_which(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match=r"none\.jsonl: cannot be read: No such file"):
         read(tmp_path / "none.jsonl")

@@ -141,14 +141,19 @@ async def test_event_when_nothing_is_changed_asks_nobody() -> None:
         ({"data.nothing": 1}, "data.nothing: news.received .* has no such field"),
         ({"data.headline.x": 1}, "no such field"),
         ({"data.symbols.9": "IBM"}, "no such field"),
+        ({"data.symbols.-1": "IBM"}, "no such field"),
         ({"time": "2008-01-01T00:00:00Z"}, "time: only what is in data"),
         ({"data.headline": 7}, "data.headline: "),
         ({"data.symbols": ["not a symbol"]}, "data.symbols.0: "),
     ],
 )
 async def test_change_when_it_makes_no_event_is_refused(changes: dict[str, Any], complaint: str) -> None:
+    def nobody(settings: Settings, world: World) -> Mapping[str, Role]:
+        """Refuse to be played: what is wrong is told before."""
+        raise AssertionError(settings, world)
+
     with pytest.raises(InvalidError, match=complaint):
-        await fork(short(), replayed, an_event(short(), "news.received").id, changes)
+        await fork(short(), nobody, an_event(short(), "news.received").id, changes)
 
 
 async def test_fork_when_the_run_has_no_such_event_says_so() -> None:
