@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from functions.api import audit
 from functions.api.cors import cors_headers, is_preflight, vary
 from functions.api.problem import field_problem
+from shared.callers.key import is_key_in
 from shared.errors import FinAgentError
 from shared.settings import Settings
 from shared.wiring import desk
@@ -55,6 +56,11 @@ class Gate:
         return self._headers | _raw(cors_headers(scope, settings))
 
     async def _answer(self, scope: Scope, receive: Receive, first: Message, outgoing: Send) -> None:
+        if is_key_in(f"{scope['path']}?{scope['query_string'].decode('latin-1')}"):
+            # Whatever the route makes of it, or whether there is one: proxies and browsers keep addresses.
+            told = "no key belongs into it, as it gets logged: send `Authorization: Bearer`, and revoke this one"
+            await field_problem(400, "address", told)(scope, receive, outgoing)
+            return
         if is_preflight(scope):
             await Response(status_code=204)(scope, receive, outgoing)
             return

@@ -71,6 +71,11 @@ def id_of(text: str) -> str | None:
     return match and match[1]
 
 
+def is_key_in(text: str) -> bool:
+    """Say whether there is a key anywhere in a text."""
+    return _SHAPE.search(text) is not None
+
+
 def digest_of(text: str) -> str:
     """Give what is kept of a key."""
     return hashlib.sha256(text.encode()).hexdigest()
