@@ -42,6 +42,9 @@ def backtest(
     benchmark: Annotated[str, typer.Option(help="buy_and_hold, equal_weight, or a symbol.")] = "buy_and_hold",
     agents: Annotated[str, typer.Option(help="Who takes part, separated by commas.", show_default="all")] = "",
     bars: Annotated[Path | None, typer.Option(help="A CSV file with the bars instead of the desk's source.")] = None,
+    actions: Annotated[
+        Path | None, typer.Option(help="A CSV file with the splits and dividends that the file's prices have in them.")
+    ] = None,
     news: Annotated[bool, typer.Option("--news", help="Play headlines, too; the sample's are hindsight.")] = False,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE of any other part of the configuration.")
@@ -57,7 +60,9 @@ def backtest(
         given |= {"symbols": tuple(dict.fromkeys(symbols.upper().split(","))), "cash": cash, "rebalance": rebalance}
         given |= {"agents": tuple(filter(None, agents.split(",")))}
         asked = _configuration(given | {"benchmark": benchmark, "news": news})
-        made, folder = _played(asked, bars, quiet=as_json)
+        if actions and not bars:
+            raise InvalidError("--actions: goes with --bars; the desk's own prices are adjusted")
+        made, folder = _played(asked, bars, actions, quiet=as_json)
         print_json(made.model_dump(mode="json") | {"folder": str(folder)}) if as_json else _tell(made, folder)
 
 
@@ -85,10 +90,11 @@ def _configuration(given: dict[str, Any]) -> Backtest:
         raise InvalidError(describe(error)) from error
 
 
-def _played(asked: Backtest, bars: Path | None, *, quiet: bool) -> tuple[Report, Path]:
+def _played(asked: Backtest, bars: Path | None, acted: Path | None, *, quiet: bool) -> tuple[Report, Path]:
     from local import app_settings
     from local.host import ROOT
     from shared import rehearsal
+    from shared.replay.action_file import actions, origin_with
     from shared.replay.bar_file import CsvMarketSource
     from shared.replay.job import perform, run_of
     from shared.settings import Settings
@@ -96,9 +102,11 @@ def _played(asked: Backtest, bars: Path | None, *, quiet: bool) -> tuple[Report,
     app_settings.load(ROOT)
     settings = Settings.from_env()
     source, origin = (CsvMarketSource(bars), "file") if bars else rehearsal.history(settings)
+    happened = actions(acted) if acted else []
+    origin = origin_with(origin, happened)
     shelf, run = rehearsal.shelf(settings), run_of(asked, origin)
     with _progress(quiet) as watch:
-        made = asyncio.run(perform(asked, source, origin, rehearsal.backtested, shelf, run, watch))
+        made = asyncio.run(perform(asked, source, origin, rehearsal.backtested, shelf, run, watch, happened))
     return made, shelf.path(run)
 
 

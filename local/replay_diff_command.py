@@ -43,6 +43,8 @@ def diff(
         if renew:
             debug_case.write(renewed, case)
         before, after = _versions(known, case, now, settings, code)
+        if not (before.decisions or after.decisions):
+            raise InvalidError(f"{case}: neither version decides anything in it")
         flipped = flips(before, after)
         document = _described(before, after, flipped)
         print_json(document) if as_json else typer.echo(_told(before, after, flipped))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from shared.events.envelope import Event
 from shared.events.explanation import ModelCall, Took
@@ -34,20 +34,24 @@ class RecordedModel:
         )
 
     async def ask[A: BaseModel](self, question: Question[A]) -> Reply[A]:
-        """Give the recorded answer, and the record as it is."""
+        """Give the recorded answer, and the record as it is; none where this version takes other answers."""
         call = self._calls.get((question.cause, question.digest))
         if call is None:
-            return Reply(None, _never(question))
-        answer = None if call.answer is None else question.answer.model_validate_json(call.answer)
-        return Reply(answer, call)
+            return Reply(None, _none(question, "never asked in what is replayed"))
+        if call.answer is None:
+            return Reply(None, call)
+        try:
+            return Reply(question.answer.model_validate_json(call.answer), call)
+        except ValidationError:
+            return Reply(None, _none(question, "what was answered then is no answer to this version"))
 
 
-def _never[A: BaseModel](question: Question[A]) -> ModelCall:
+def _none[A: BaseModel](question: Question[A], reason: str) -> ModelCall:
     return ModelCall(
         question=question.digest,
         prompt=question.prompt.version,
         model="recorded",
         seed=0,
-        abstained="never asked in what is replayed",
+        abstained=reason,
         took=Took(attempts=0, input_tokens=0, output_tokens=0, latency_ms=0),
     )

@@ -61,7 +61,14 @@ async def story(store: EventStore, settings: Settings, correlation: str, caller:
         cases = await recorded(
             store, settings, lambda event: event.correlationid == correlation and caller.reads(event)
         )
-        return [replace(case, played=tuple(filter(caller.reads, case.played))) for case in cases]
+        return [
+            replace(
+                case,
+                played=tuple(filter(caller.reads, case.played)),
+                told=tuple(filter(caller.reads, case.told)),
+            )
+            for case in cases
+        ]
     except MissingError as error:
         raise MissingError(f"{correlation}: no story in the log has this correlation id, or it is another's") from error
 

@@ -1,7 +1,9 @@
 """A backtest from its configuration to its kept result."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 
+from shared.broker.simulated import CorporateAction
 from shared.events.replay import Backtest
 from shared.market.port import MarketSource
 from shared.replay.backtest import Cast, Run, Watcher
@@ -16,7 +18,14 @@ def run_of(asked: Backtest, source: str) -> str:
 
 
 async def perform(
-    asked: Backtest, source: MarketSource, origin: str, cast: Cast, shelf: Shelf, run: str, watch: Watcher | None = None
+    asked: Backtest,
+    source: MarketSource,
+    origin: str,
+    cast: Cast,
+    shelf: Shelf,
+    run: str,
+    watch: Watcher | None = None,
+    actions: Sequence[CorporateAction] = (),
 ) -> Report:
     """Play a backtest, keep its result, and give its report.
 
@@ -24,6 +33,8 @@ async def perform(
     ----------
     origin : str
         What the source is called in the manifest.
+    actions : sequence of CorporateAction
+        For prices that are not adjusted.
 
     Raises
     ------
@@ -31,7 +42,7 @@ async def perform(
         The source has no such data, or the result cannot be written; nothing is kept then.
     """
     with shelf.drafting(run) as draft:
-        played = await Run(asked, source, cast, record=draft.record, watch=watch).play()
+        played = await Run(asked, source, cast, record=draft.record, watch=watch, actions=actions).play()
         made = manifest(asked, origin, played.outcome.data_hash)
         warning = check_vintage(shelf.folder / "vintages.json", made)
         found = report(played, made, [warning] if warning else [])

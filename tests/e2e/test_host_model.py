@@ -1,5 +1,6 @@
 """A host with a language model behind OpenAI's protocol: prose beside the numbers, paid for once."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.process import DeskProcess, read_log
+from tests.e2e.process import DeskProcess, finagent, read_log
 from tests.standins.openai.model import explains
 from tests.standins.openai.server import KEY, OpenAIStandIn
 
@@ -54,7 +55,7 @@ def test_trade_when_the_host_has_a_model_is_explained_and_paid_once(tmp_path: Pa
                 assert paid["use"]["output_tokens"] == call["took"]["output_tokens"] > 0
                 assert abs(paid["price"]["models"] - call["took"]["cost"]) < 1e-9
             desk.kill()
-            asked = len(openai.seen)
+            before = asked = len(openai.seen)
             desk.start()
             with desk.client() as client:
                 assert narrative(client, trade) == told
@@ -64,7 +65,13 @@ def test_trade_when_the_host_has_a_model_is_explained_and_paid_once(tmp_path: Pa
                 assert (other["text"], other["abstained"]) == ("", "no JSON in the answer")
                 assert client.get("/api/health").json()["status"] == "ready"
                 assert client.get("/api/dead-letters").json()["dead_letters"] == []
-        assert len(openai.seen) == asked + 2
+        asked = len(openai.seen) - asked
+        for decided in (trade, second):
+            ran = finagent(tmp_path, "replay", "debug", decided, "--json", **settings)
+            assert ran.returncode == 0, ran.stderr
+            assert json.loads(ran.stdout)["differences"] == []
+            assert "explanation.written" in ran.stdout
+        assert (asked, len(openai.seen)) == (2, 2 + before)
     kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert KEY.encode() not in kept
     assert read_log(desk.file, "SELECT count(*) FROM events WHERE type = 'explanation.written'") == [(2,)]

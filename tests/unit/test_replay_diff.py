@@ -128,6 +128,14 @@ def test_code_when_it_is_another_checkout_is_played_there(tmp_path: Path) -> Non
     assert document["after"]["approved"] == 0
 
 
+def test_case_when_nothing_is_decided_in_it_is_no_gate(tmp_path: Path) -> None:
+    bars = tuple(event for event in golden().played if event.type == "market.data.received")[:3]
+    write(replace(golden(), played=bars, came=()), tmp_path / "case.jsonl")
+    ran = diff(tmp_path / "case.jsonl")
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "neither version decides anything in it" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
