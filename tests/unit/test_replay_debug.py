@@ -12,6 +12,7 @@ from shared.agents.step import CONSENSUS
 from shared.callers import caller
 from shared.callers.caller import LOCAL, Caller
 from shared.errors import InvalidError, MissingError
+from shared.events.catalogue import decode
 from shared.events.envelope import Event
 from shared.ledger.in_memory import InMemoryLedger
 from shared.ledger.port import Batch, Entry, Usage
@@ -23,6 +24,7 @@ from shared.replay.world import World
 from shared.runtime import Role
 from shared.settings import Settings
 from shared.store.in_memory import InMemoryEventStore
+from shared.store.port import Filter
 from tests.builders import HOUR, a_deadline, a_trade_request, altered, an_options_request
 from tests.contract.model_bench import a_model_of
 from tests.replays import an_event, golden, log_of, short
@@ -135,6 +137,17 @@ async def test_decision_when_a_model_was_asked_is_debugged_with_its_answers_and_
     assert completer.asked == asked > 1
     # What it said in other stories is known, too: a headline's reading goes into votes.
     assert {event.correlationid for event in case.told} - {TRADE_ID}
+    hers = InMemoryEventStore()
+    await hers.append(
+        [altered(each, owner="alice") if each.correlationid == TRADE_ID else each for each in await _all(store)]
+    )
+    (first, *_) = await story(hers, SETTINGS, TRADE_ID, ALICE)
+    assert [event for event in first.told if not ALICE.reads(event)] == []
+    assert [event for event in case.told if not ALICE.reads(event)] != []
+
+
+async def _all(store: InMemoryEventStore) -> list[Event]:
+    return [decode(body) for body in (await store.page(Filter(), "", 100_000)).events]
 
 
 def _is_of_aapl(event: Event) -> bool:
