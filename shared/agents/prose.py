@@ -1,4 +1,4 @@
-"""What prose of a language model must hold to: no number that is not in the facts, no links, no mark-up."""
+"""What prose of a language model must hold to: words, no number that is not in the facts, no links, no mark-up."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -45,6 +45,10 @@ def flaw(prose: str, facts: str) -> str | None:
     must be the fact's. Numbers may be spelled up to twelve ("one" counts as a pronoun); larger or vaguer ones must be
     digits.
     """
+    if not any(character.isalpha() for character in prose):
+        return "no words"
+    if not all(character.isprintable() or character.isspace() for character in prose):
+        return "characters that nobody sees"
     if _MARKUP.search(prose):
         return "links or mark-up"
     # Names hold numbers, too, such as that of a value at risk of 95 %.

@@ -9,6 +9,7 @@ import logging
 import sys
 from dataclasses import dataclass, field
 from importlib import import_module
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from shared.llm.port import Completion, Request, UnansweredError
@@ -84,7 +85,7 @@ class OpenAICompleter:
                 if not is_plain:
                     raise UnansweredError("the server does not know a part of the request (400)", 0.0) from error
             raise _unanswered(error) from error
-        except (TypeError, ValueError, AttributeError, LookupError) as error:
+        except (TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
             raise UnansweredError(_NONSENSE, _PAUSE_SECONDS, is_free=False) from error
 
     async def close(self) -> None:
@@ -136,13 +137,22 @@ class OpenAICompleter:
 
 def _read(answer: "ChatCompletion") -> Completion:
     choice, usage = answer.choices[0], answer.usage
+    text = choice.message.content or ""
+    text.encode()  # the SDK checks no types: raises where this is no text, or half a character stands alone in it
     refused = bool(choice.message.refusal) or choice.finish_reason == "content_filter"
     return Completion(
-        text=choice.message.content or "",
+        text=text,
         ending="refusal" if refused else "length" if choice.finish_reason == "length" else "stop",
-        input_tokens=int(usage.prompt_tokens) if usage else None,
-        output_tokens=int(usage.completion_tokens) if usage else None,
+        input_tokens=_count(getattr(usage, "prompt_tokens", None)),
+        output_tokens=_count(getattr(usage, "completion_tokens", None)),
     )
+
+
+def _count(value: object) -> int | None:
+    """Give a number of tokens; None for what is none."""
+    if isinstance(value, float) and isfinite(value):
+        value = int(value)
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 def _unanswered(error: "OpenAIError") -> UnansweredError:

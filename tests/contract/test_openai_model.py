@@ -1,6 +1,7 @@
 """A language model by the real SDK over HTTP: whatever its server does, there is an answer or a reason."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -28,10 +29,14 @@ from tests.standins.openai.model import small
 from tests.standins.openai.server import KEY, OpenAIStandIn
 
 GOOD = '{"tone":"bullish","confidence":0.75}'
-NO_USAGE = nonsense(
-    b'{"id":"x","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop",'
-    b'"message":{"role":"assistant","content":"{\\"tone\\":\\"bullish\\",\\"confidence\\":0.75}"}}]}'
-)
+
+
+def odd(content: object, **more: object) -> Refuse:
+    """Complete with any content, and with what use of tokens a test wants."""
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}
+    return nonsense(json.dumps({"id": "x", "created": 1, "model": "m", "choices": [choice], **more}).encode())
+
+
 RETRIED: dict[str, tuple[Fault, str]] = {
     "429": (too_many(), "too many requests (429)"),
     "reset": (Reset(), "no connection"),
@@ -54,6 +59,9 @@ RETRIED: dict[str, tuple[Fault, str]] = {
     "no completion": (nonsense(b'{"hello": "world"}'), "no completion"),
     "no choices": (nonsense(b'{"choices": []}'), "no completion"),
     "null": (nonsense(b"null"), "no completion"),
+    "content in parts": (odd([{"type": "text", "text": GOOD}]), "no completion"),
+    "half a character": (odd('{"tone":"\ud800"}'), "no completion"),
+    "without end": (nonsense(b"[" * 20_000), "no completion"),
     "not even JSON": (nonsense(b"<html>"), "no completion"),
 }
 
@@ -171,8 +179,11 @@ async def test_complaint_when_asked_again_repeats_nothing_that_the_model_said(op
     assert "SECRET" not in openai.seen[1]["messages"][2]["content"]
 
 
-async def test_tokens_when_the_server_does_not_count_them_are_taken_for_many(openai: OpenAIStandIn) -> None:
-    openai.fail(NO_USAGE)
+@pytest.mark.parametrize("count", [None, -5, float("inf"), float("nan"), "5", [5], {}])
+async def test_tokens_when_the_server_does_not_count_them_are_taken_for_many(
+    count: object, openai: OpenAIStandIn
+) -> None:
+    openai.fail(odd(GOOD, **({} if count is None else {"usage": {"prompt_tokens": count, "completion_tokens": count}})))
     async with a_model(openai) as bench:
         reply = await bench.ask()
     size = sum(len(each["content"].encode()) for each in openai.seen[0]["messages"])

@@ -41,6 +41,11 @@ FLAWED = {
     "Write to me@evil": "links",
     "<img src=x>": "links",
     "**Buy** it.": "links",
+    " " * 40: "no words",
+    "... -- 4!": "no words",
+    "It was reject\u200bed.": "nobody sees",
+    "It was \u202ereversed.": "nobody sees",
+    "It was\x00 rejected.": "nobody sees",
 }
 
 

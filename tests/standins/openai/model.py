@@ -19,6 +19,8 @@ def explains(request: dict[str, Any]) -> str:
         facts = json.loads(request["messages"][1]["content"].split("\n")[1])
         told = f"It was {facts['decision']} with a score of {facts['score']:+.2f}; {facts['voted']} voted."
         return json.dumps(_told(answer, told) | {"decision": facts["decision"], "risk_manager": ""})
+    if "look_up" in answer:
+        return json.dumps(answer | {"answer": [{"text": "It is what the desk found.", "findings": [1]}]})
     return json.dumps(_told(answer, "It is what the program found, and nothing else."))
 
 

@@ -18,8 +18,8 @@ from tests.standins.openai.model import keeps_to_schemas
 KEY = "sk-standin-0123456789abcdef"
 DIMENSIONS = 8
 
-type Model = Callable[[dict[str, Any]], str | dict[str, Any]]
-"""Given a request, what the model says: a text, or a message such as one with `tool_calls`."""
+type Model = Callable[[dict[str, Any]], str | dict[str, Any] | Refuse]
+"""Given a request, what the model says: a text, a message such as one with `tool_calls`, or bytes as they are."""
 
 
 class OpenAIStandIn:
@@ -80,6 +80,8 @@ class OpenAIStandIn:
         if self.is_plain and request.keys() & {"response_format", "seed"}:
             return Refuse(400)
         said = self.model(request)
+        if isinstance(said, Refuse):
+            return said
         if isinstance(said, str):
             return Refuse(200, json.dumps(completion(request, said)).encode())
         finish = "tool_calls" if "tool_calls" in said else "stop"
