@@ -11,12 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from tests.standins.openai.answer import completion
-from tests.standins.openai.embedding import embeddings
+from tests.standins.openai.answer import completion, tokens
 from tests.standins.openai.faults import Drip, Fault, Refuse, Reset, Say, Stall, Through
 from tests.standins.openai.model import keeps_to_schemas
 
 KEY = "sk-standin-0123456789abcdef"
+DIMENSIONS = 8
 
 type Model = Callable[[dict[str, Any]], str | dict[str, Any] | Refuse]
 """Given a request, what the model says: a text, a message such as one with `tool_calls`, or bytes as they are."""
@@ -74,7 +74,7 @@ class OpenAIStandIn:
 
     def _answer(self, path: str, request: dict[str, Any]) -> Refuse:
         if path.endswith("/embeddings"):
-            return Refuse(200, json.dumps(embeddings(request)).encode())
+            return Refuse(200, json.dumps(_embeddings(request)).encode())
         if not path.endswith("/chat/completions"):
             return Refuse(404)
         if self.is_plain and request.keys() & {"response_format", "seed"}:
@@ -148,3 +148,19 @@ class OpenAIStandIn:
                 """Say nothing."""
 
         return Handler
+
+
+def _embeddings(request: dict[str, Any]) -> dict[str, Any]:
+    """Give a vector for each text: counts of its letters, folded into a few dimensions."""
+    texts = [request["input"]] if isinstance(request["input"], str) else request["input"]
+    vectors = [
+        [float(sum(ord(letter) % DIMENSIONS == part for letter in text)) for part in range(DIMENSIONS)]
+        for text in texts
+    ]
+    used = sum(map(tokens, texts))
+    return {
+        "object": "list",
+        "model": request["model"],
+        "data": [{"object": "embedding", "index": index, "embedding": each} for index, each in enumerate(vectors)],
+        "usage": {"prompt_tokens": used, "total_tokens": used},
+    }
