@@ -6,7 +6,7 @@ from shared.engine import Engine
 from shared.errors import InvalidError
 from shared.memory.hashing import HashingEmbedder
 from shared.memory.mem0 import Mem0Memories
-from shared.memory.openai import OpenAIEmbedder, identity_token
+from shared.memory.openai import Charge, OpenAIEmbedder, identity_token, nobody
 from shared.memory.port import Embedder, Memories, Recalling
 from shared.memory.sqlite import SqliteVectorStore
 from shared.model import address
@@ -27,7 +27,7 @@ def desk_memories(settings: Settings, engine: Engine) -> Memories:
     """
     # Where the desk has no folder of its own, mem0 has the system's temporary one.
     folder = None if engine.database is None else settings.data / "mem0"
-    return Mem0Memories(engine.vectors, _embedder(settings), folder)
+    return Mem0Memories(engine.vectors, _embedder(settings, engine.metering.model), folder)
 
 
 def replay_memories(settings: Settings, world: World) -> Recalling:
@@ -40,7 +40,7 @@ def replay_memories(settings: Settings, world: World) -> Recalling:
     return world.memories
 
 
-def _embedder(settings: Settings) -> Embedder:
+def _embedder(settings: Settings, charge: Charge = nobody) -> Embedder:
     match settings.embedder:
         case "hashing":
             return HashingEmbedder()
@@ -52,4 +52,4 @@ def _embedder(settings: Settings) -> Embedder:
             if not settings.has_model:
                 raise InvalidError("FINAGENT_EMBEDDER: openai needs a server: set OPENAI_API_KEY, or another's address")
             url, key = address(settings)
-            return OpenAIEmbedder(url, identity_token if key is None else key, OPENAI_MODEL)
+            return OpenAIEmbedder(url, identity_token if key is None else key, OPENAI_MODEL, charge=charge)

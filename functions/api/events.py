@@ -72,7 +72,11 @@ Wait = Annotated[
 ]
 
 Newest = Annotated[
-    bool, Query(description="The last `limit` events instead, oldest first; what comes after them follows the cursor.")
+    bool,
+    Query(
+        description="The last `limit` events instead, oldest first, whatever `after` and `wait` say; what comes later"
+        " follows the cursor."
+    ),
 ]
 
 
@@ -94,8 +98,6 @@ async def list_events(
 ) -> Response:
     """Give the events after a cursor, and the cursor to go on with; `wait` holds the request until there are some."""
     wanted = Filter(_split(types), stream, correlation, audiences=caller.audiences)
-    if newest and (after or wait):
-        raise FieldError("newest", "goes without after and wait")
     page = await (desk().queries.newest(wanted, limit) if newest else _page(wanted, after, "after", limit, wait))
     # Events never change, nor does their order: of one address's pages no two end at one place with as many events,
     # unless they are of two callers who share a browser.

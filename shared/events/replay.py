@@ -95,7 +95,7 @@ class Backtest(Fact):
     max_var_95: Part = 0.05
     max_gross: Part = 1.0
     max_drawdown: Part = 0.35
-    portfolio: Token = "backtest"
+    portfolio: Annotated[Token, Field(max_length=64)] = "backtest"
 
     @field_validator("symbols", "agents")
     @classmethod

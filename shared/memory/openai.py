@@ -6,6 +6,7 @@ The SDK is imported with the first text. What is sent are the words of `situatio
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from threading import Lock
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from shared.errors import InvalidError, TransientError
@@ -14,11 +15,19 @@ from shared.memory.port import DIMENSIONS, Vectors
 if TYPE_CHECKING:
     from azure.identity import DefaultAzureCredential
     from openai import OpenAI
+    from openai.types import CreateEmbeddingResponse
 
 _AZURE_SCOPE = "https://cognitiveservices.azure.com/.default"
 _UNIT = 1e-3
 """How far from one a vector's length may be; others are refused, as their cosines would not compare."""
 _SERVER_ERRORS, _BUSY, _SLOW = 500, 429, 408
+
+
+type Charge = Callable[[str, int, int, float], None]
+
+
+def nobody(_model: str, _read: int, _written: int, _seconds: float) -> None:
+    """Charge nobody: a replay has no ledger."""
 
 
 class OpenAIEmbedder:
@@ -34,12 +43,17 @@ class OpenAIEmbedder:
         Its name; in Azure the deployment's.
     seconds : float
         Patience with one request; it is tried once more.
+    charge : callable
+        Told of each answer: the model, tokens read as the server counts them, tokens written (none), wall seconds.
     """
 
     is_quick = False
 
-    def __init__(self, url: str, key: str | Callable[[], str], model: str, seconds: float = 5.0) -> None:
+    def __init__(
+        self, url: str, key: str | Callable[[], str], model: str, seconds: float = 5.0, charge: Charge = nobody
+    ) -> None:
         self._url, self._key, self._model, self._seconds = url, key, model, seconds
+        self._charge = charge
         self._opening = Lock()
 
     @property
@@ -64,10 +78,13 @@ class OpenAIEmbedder:
             client = self._client
         from openai import APIConnectionError, APIStatusError, OpenAIError
 
+        began = perf_counter()
         try:
             answer = client.embeddings.create(
                 model=self._model, input=texts, dimensions=DIMENSIONS, encoding_format="float"
             )
+            # Before it is looked at: a useless answer is paid for as well.
+            self._charge(self._model, _tokens(answer), 0, perf_counter() - began)
             return [list(each.embedding) for each in sorted(answer.data, key=lambda each: each.index)]
         except APIStatusError as error:
             status = error.status_code
@@ -85,6 +102,11 @@ class OpenAIEmbedder:
         from openai import OpenAI
 
         return OpenAI(api_key=self._key, base_url=self._url, timeout=self._seconds, max_retries=1)
+
+
+def _tokens(answer: "CreateEmbeddingResponse") -> int:
+    tokens: object = getattr(answer.usage, "prompt_tokens", None)
+    return tokens if isinstance(tokens, int) and tokens > 0 else 0
 
 
 @cache

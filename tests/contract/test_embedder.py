@@ -65,6 +65,16 @@ class TestOpenAIEmbedder(EmbedderContract):
         assert asked["dimensions"] == DIMENSIONS
         assert asked["model"] == "text-embedding-3-small"
 
+    def test_answer_when_it_came_is_charged_as_the_server_counts(self, server: EmbeddingStandIn) -> None:
+        charged = list[tuple[str, int, int, float]]()
+        embedder = OpenAIEmbedder(server.url, KEY, "text-embedding-3-small", charge=lambda *each: charged.append(each))
+        embedder.embed(["a"])
+        server.faults.append(lambda handler: say(handler, 200, answer({"input": ["a"], "dimensions": 3, "model": "m"})))
+        with pytest.raises(InvalidError):
+            embedder.embed(["useless, and paid for"])
+        assert [each[:3] for each in charged] == [("text-embedding-3-small", 1, 0)] * 2
+        assert all(seconds > 0 for *_, seconds in charged)
+
     def test_key_when_an_identity_gives_it_is_asked_for(self, server: EmbeddingStandIn) -> None:
         embedder = OpenAIEmbedder(server.url, lambda: KEY, "text-embedding-3-small")
         assert embedder.embed(["a"]).shape == (1, DIMENSIONS)

@@ -73,12 +73,10 @@ def test_events_when_the_newest_are_asked_for_end_the_log_and_go_on_behind_it(ap
     assert [event["id"] for event in rest] == [late]
 
 
-@pytest.mark.parametrize("beside", [{"after": "latest"}, {"wait": "1"}])
-def test_events_when_the_newest_are_asked_for_beside_a_cursor_or_a_wait_are_refused(
-    api: httpx.Client, beside: dict[str, str]
-) -> None:
-    refused = api.get("/api/events", params={"newest": "true", **beside})
-    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "newest")
+def test_events_when_the_newest_are_asked_for_beside_a_cursor_and_a_wait_are_given_at_once(api: httpx.Client) -> None:
+    last = _note(api, "The newest news of all")
+    asked = {"newest": "true", "limit": "1", "types": "news.received", "after": "latest", "wait": "25"}
+    assert [event["id"] for event in api.get("/api/events", params=asked).json()["events"]] == [last]
 
 
 def test_events_when_a_type_is_wanted_are_of_it_only(api: httpx.Client) -> None:

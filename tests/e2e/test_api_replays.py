@@ -56,6 +56,7 @@ def test_replay_when_there_are_no_bars_fails_and_says_why(api: httpx.Client) -> 
         ({"news": 0}, "news"),
         ({"symbols": ["IBM", "TSLA"]}, "symbols"),
         ({"agents": ["seer"]}, "agents"),
+        ({"portfolio": 65 * "x"}, "portfolio"),
     ],
 )
 def test_replay_when_it_cannot_be_is_refused(api: httpx.Client, changes: dict[str, object], field: str) -> None:

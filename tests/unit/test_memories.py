@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.engine import engine as open_engine
 from shared.errors import InvalidError
-from shared.memories import replay_memories
+from shared.memories import desk_memories, replay_memories
 from shared.memory.memory import Scope
 from shared.memory.port import DIMENSIONS
 from shared.replay.world import World
@@ -31,6 +32,17 @@ async def test_embedder_when_openai_is_named_asks_the_server_of_the_settings(tmp
         (found,) = await fold.memories.recall(Scope("oracle"), "buy IBM for trend=up", CLOSE + 9 * DAY)
     assert found.memory.symbol == "IBM"
     assert {(each["model"], each["dimensions"]) for each in server.seen} == {("text-embedding-3-small", DIMENSIONS)}
+
+
+async def test_embedder_when_it_is_the_desk_s_charges_what_was_embedded(tmp_path: Path) -> None:
+    with EmbeddingStandIn() as server:
+        named = settings(tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY)
+        engine = open_engine(named)
+        memories = desk_memories(named, engine)
+        await memories.remember([a_memory(), a_memory("sell IBM")])
+        assert engine.metering.current.tokens == {"text-embedding-3-small": (2, 0)}
+        await memories.close()
+        await engine.close()
 
 
 def test_embedder_when_openai_is_named_and_no_server_is_refused(tmp_path: Path) -> None:
