@@ -31,7 +31,7 @@ class Watch:
     Attributes
     ----------
     tallies : dict of str to Tally
-        By agent; what to go on with the next time.
+        By agent, and apart what a model answered for it; what to go on with the next time.
     alarms : list of AgentSilenceDetected
         What is to be told; their ids derive from the answer that led to them.
     """
@@ -45,15 +45,15 @@ class Watch:
         if "abstained" not in type(event.data).model_fields:
             return
         reason = event.data.abstained
-        before = self.tallies.get(event.source, Tally())
+        # Apart: what rules of an agent still answer would hide that its model does not.
+        voice = f"{event.source}, by a model" if getattr(event.data, "calls", ()) else event.source
+        before = self.tallies.get(voice, Tally())
         answers = (before.answers + ("." if reason is None else "x"))[-ANSWERS:]
         share = answers.count("x") / ANSWERS
         is_silent = len(answers) == ANSWERS and share >= ALARM_SHARE
         if is_silent and not before.is_told:
             self.alarms.append(_alarm(event, answers.count("x"), str(reason)))
-        self.tallies[event.source] = Tally(
-            answers=answers, is_told=is_silent or (before.is_told and share >= CALM_SHARE)
-        )
+        self.tallies[voice] = Tally(answers=answers, is_told=is_silent or (before.is_told and share >= CALM_SHARE))
 
 
 def _alarm(event: Event, abstained: int, reason: str) -> AgentSilenceDetected:

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from shared.agents.registry import STATES
 from shared.agents.step import StepDeps
 from shared.bus.topology import topology
+from shared.events.question import AnswerWritten, ResearchCompleted
 from shared.events.step import AgentSilenceDetected
 from shared.events.trade import OpinionFormed
 from shared.silence import ALARM_SHARE, ANSWERS, CALM_SHARE, Tally, Watch
 from shared.sweep import Sweep
-from tests.builders import a_headline, a_trade_request, an_opinion
+from tests.builders import a_headline, a_trade_request, altered, an_opinion
+from tests.examples import FULL, LEAST
 from tests.standins.desk import MemoryDesk, an_agent_desk
 
 
@@ -52,6 +54,17 @@ def test_agent_when_it_has_recovered_is_told_of_again() -> None:
 def test_agents_when_they_are_several_are_counted_apart() -> None:
     both = [each for pair in zip(votes("x" * 20, "a"), votes("." * 20, "b"), strict=True) for each in pair]
     assert [alarm.data.agent for alarm in seen(both).alarms] == ["a"]
+
+
+def test_model_when_it_alone_abstains_is_told_of_beside_the_answers_of_rules() -> None:
+    answered = next(event for event in FULL if isinstance(event, ResearchCompleted))
+    silent = next(event for event in LEAST if isinstance(event, AnswerWritten))
+    watch = Watch({})
+    for number in range(ANSWERS):
+        watch.see(altered(answered, id=f"a-{number}"))
+        watch.see(altered(silent, id=f"s-{number}"))
+    (alarm,) = watch.alarms
+    assert (alarm.data.agent, alarm.data.abstained, alarm.data.reason) == ("research_agent", 20, "too late")
 
 
 def test_event_when_it_is_no_answer_is_not_counted() -> None:
