@@ -21,8 +21,10 @@ export interface FeedStatus {
 }
 
 export interface FeedOptions {
-  /** A cursor to go on from; `latest` begins with what comes next. */
+  /** A cursor to go on from; unless given, it begins with the newest events. */
   after?: string;
+  /** How many of the newest events to begin with; none unless given. */
+  newest?: number;
   wanted?: Wanted;
   rhythm?: Rhythm;
   /** How long an answer may take beyond the time that it is held for. */
@@ -31,6 +33,8 @@ export interface FeedOptions {
 }
 
 interface FeedEvents {
+  /** The newest events of before, where they are asked for: what comes is behind them. */
+  begun: CustomEvent<EventPage>;
   /** Events came, in the order of the log, and the cursor behind them. */
   page: CustomEvent<EventPage>;
   status: CustomEvent<FeedStatus>;
@@ -54,8 +58,9 @@ export class EventFeed extends EventTarget {
   #stopping = new AbortController();
   readonly #pause = new Pause();
   readonly #trust = new StreamTrust();
-  readonly #polling: Transport;
+  readonly #polling: Polling;
   readonly #streaming: Transport | undefined;
+  readonly #newest: number;
   readonly #rhythm: Rhythm;
   readonly #isHidden: () => boolean;
 
@@ -66,6 +71,7 @@ export class EventFeed extends EventTarget {
     super();
     const { wanted = {}, patienceSeconds } = options;
     this.#cursor = options.after || AT_THE_END;
+    this.#newest = options.newest ?? 0;
     this.#rhythm = options.rhythm ?? RHYTHM;
     this.#isHidden = options.isHidden ?? (() => typeof document !== "undefined" && document.hidden);
     this.#polling = new Polling(client, wanted, patienceSeconds);
@@ -105,6 +111,15 @@ export class EventFeed extends EventTarget {
     this.#tell({ state: "stopped" });
   }
 
+  /** Begin anew: what is known was for somebody else. What is under way for them is dropped. */
+  restart(): void {
+    const isStopped = this.#status.state === "stopped";
+    this.stop();
+    this.#cursor = AT_THE_END;
+    this.#failures = 0;
+    if (!isStopped) this.start();
+  }
+
   /** Ask now: the page is looked at again, the network is back, or there is another key. */
   wake(): void {
     this.#heardAt = performance.now();
@@ -137,8 +152,13 @@ export class EventFeed extends EventTarget {
 
   #ask(isStreamed: boolean, how: Attention, signal: AbortSignal): Promise<EventPage> {
     const wait = this.#rhythm.waitSeconds;
+    if (this.#isToBegin) return this.#polling.newest(this.#newest, signal);
     if (isStreamed && this.#streaming) return this.#streaming.next(this.#cursor, wait, signal);
     return this.#polling.next(this.#cursor, this.#holds(how) ? wait : 0, signal);
+  }
+
+  get #isToBegin(): boolean {
+    return this.#cursor === AT_THE_END && this.#newest > 0;
   }
 
   /** An empty batch tells no cursor, so where the end is must be known before a stream is opened there. */
@@ -153,11 +173,12 @@ export class EventFeed extends EventTarget {
   }
 
   #take(page: EventPage, how: Attention): number {
+    const name = this.#isToBegin ? "begun" : "page";
     this.#failures = 0;
     this.#cursor = page.cursor;
     if (page.events.length) {
       this.#heardAt = performance.now();
-      this.#emit("page", page);
+      this.#emit(name, page);
     }
     this.#tell({ state: "current", problem: "" });
     if (page.events.length || this.#streams(how) || this.#holds(how)) return BETWEEN_BATCHES_SECONDS;

@@ -25,6 +25,13 @@ export interface Transport {
   next(after: string, waitSeconds: number, signal: AbortSignal): Promise<EventPage>;
 }
 
+interface Asked {
+  limit: number;
+  after?: string;
+  wait?: number;
+  newest?: true;
+}
+
 const MOST = 500;
 const PATIENCE_SECONDS = 10;
 
@@ -40,8 +47,17 @@ export class Polling implements Transport {
     private readonly patienceSeconds = PATIENCE_SECONDS,
   ) {}
 
-  async next(after: string, waitSeconds: number, signal: AbortSignal): Promise<EventPage> {
-    const query = { ...this.wanted, after, limit: MOST, ...(waitSeconds ? { wait: waitSeconds } : {}) };
+  next(after: string, waitSeconds: number, signal: AbortSignal): Promise<EventPage> {
+    return this.#ask({ after, limit: MOST, ...(waitSeconds ? { wait: waitSeconds } : {}) }, waitSeconds, signal);
+  }
+
+  /** Give the last `limit` events, and the cursor behind all there is. */
+  newest(limit: number, signal: AbortSignal): Promise<EventPage> {
+    return this.#ask({ newest: true, limit }, 0, signal);
+  }
+
+  async #ask(asked: Asked, waitSeconds: number, signal: AbortSignal): Promise<EventPage> {
+    const query = { ...this.wanted, ...asked };
     try {
       const inTime = until(waitSeconds + this.patienceSeconds, signal);
       return await this.client.get("/api/events", { query, signal: inTime });

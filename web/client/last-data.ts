@@ -1,7 +1,7 @@
-interface Kept {
-  /** When it was kept: milliseconds since 1970, of this machine. */
+/** An answer, and when it was kept: milliseconds since 1970, of this machine. */
+export interface Kept<T> {
   at: number;
-  value: unknown;
+  value: T;
 }
 
 const PREFIX = "finagent:";
@@ -10,6 +10,7 @@ const PREFIX = "finagent:";
  * The last answers of a desk, so that a page without it still shows what is known.
  *
  * They outlive the page only where everybody may read them: of a desk that knows its callers they go with the tab.
+ * Where nothing can be stored, or something else wrote what is stored, nothing is known, and that is no failure.
  */
 export class LastData {
   constructor(
@@ -18,7 +19,7 @@ export class LastData {
   ) {}
 
   put(name: string, value: unknown): void {
-    const kept: Kept = { at: Date.now(), value };
+    const kept: Kept<unknown> = { at: Date.now(), value };
     try {
       this.storage?.setItem(this.#key(name), JSON.stringify(kept));
     } catch {
@@ -26,18 +27,30 @@ export class LastData {
     }
   }
 
-  get<T>(name: string): { at: number; value: T } | undefined {
-    const text = this.storage?.getItem(this.#key(name));
-    return text ? (JSON.parse(text) as { at: number; value: T }) : undefined;
+  get<T>(name: string): Kept<T> | undefined {
+    try {
+      const kept: unknown = JSON.parse(this.storage?.getItem(this.#key(name)) ?? "null");
+      return isKept<T>(kept) ? kept : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Forget all of this desk. */
   clear(): void {
-    const names = Object.keys(this.storage ?? {}).filter((name) => name.startsWith(this.#key("")));
-    for (const name of names) this.storage?.removeItem(name);
+    try {
+      const names = Object.keys(this.storage ?? {}).filter((name) => name.startsWith(this.#key("")));
+      for (const name of names) this.storage?.removeItem(name);
+    } catch {
+      // What may not be read may not be removed either.
+    }
   }
 
   #key(name: string): string {
     return `${PREFIX}${this.desk}:${name}`;
   }
+}
+
+function isKept<T>(found: unknown): found is Kept<T> {
+  return typeof found === "object" && found !== null && "at" in found && Number.isFinite(found.at) && "value" in found;
 }

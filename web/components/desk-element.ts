@@ -32,7 +32,7 @@ export abstract class DeskElement extends LitElement {
       this.connection.use(),
       feed.on("page", ({ events }) => this.heard(events)),
       feed.on("reset", () => this.refresh()),
-      this.#onRecent(),
+      feed.on("begun", () => this.recentRead()),
       feed.on("status", (status) => {
         const isBack = status.state === "current" && (state === "retrying" || state === "denied");
         state = status.state;
@@ -41,12 +41,6 @@ export abstract class DeskElement extends LitElement {
       }),
     ];
     this.refresh();
-  }
-
-  #onRecent(): () => void {
-    const heard = () => this.recentRead();
-    this.connection.addEventListener("recent", heard);
-    return () => this.connection.removeEventListener("recent", heard);
   }
 
   override disconnectedCallback(): void {

@@ -94,7 +94,7 @@ export class FinChart extends DeskElement {
     });
     void this.#forecast
       .load(`forecast:${this.symbol}`, async (client) => {
-        await this.connection.needView("oracle", path.symbol);
+        await this.connection.views.need("oracle", path.symbol);
         return client.get("/api/forecasts/{symbol}", { path });
       })
       .then(drawn);

@@ -25,7 +25,7 @@ export class FinHoldings extends DeskElement {
   readonly #submission = new Submission(this);
 
   protected override refresh(): void {
-    void this.#symbols.load("symbols", () => this.connection.watchlist());
+    void this.#symbols.load("symbols", () => this.connection.views.watchlist());
     this.lines = (this.holdings?.positions ?? []).map(({ symbol, quantity }) => ({ symbol, quantity }));
   }
 

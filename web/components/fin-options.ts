@@ -57,7 +57,10 @@ export class FinOptions extends DeskElement {
 
   protected override refresh(): void {
     void this.#choices.load("choices", async (client) => {
-      const [symbols, { portfolios }] = await Promise.all([this.connection.watchlist(), client.get("/api/portfolios")]);
+      const [symbols, { portfolios }] = await Promise.all([
+        this.connection.views.watchlist(),
+        client.get("/api/portfolios"),
+      ]);
       return { symbols, portfolios };
     });
     this.#read(false);

@@ -83,7 +83,7 @@ export class FinPortfolio extends DeskElement {
       return client.get("/api/portfolios/{name}", { path });
     });
     void this.#rebalance.load(`rebalance:${name}`, async (client) => {
-      await this.connection.needView("portfolio_optimizer", name);
+      await this.connection.views.need("portfolio_optimizer", name);
       return client.get("/api/portfolios/{name}/rebalance", { path });
     });
   }

@@ -50,7 +50,7 @@ export class FinWatchlist extends DeskElement {
 
   protected override refresh(): void {
     const read = this.#rows.load("watchlist", async (client) => {
-      const [views, since] = await Promise.all([this.connection.views(), this.#since(client)]);
+      const [views, since] = await Promise.all([this.connection.views.all(), this.#since(client)]);
       const symbols = views.get("market_analyst") ?? [];
       return Promise.all(symbols.map((symbol) => row(client, views, symbol, since)));
     });

@@ -45,6 +45,10 @@ export class DeskServer {
     this.requests.push(request);
     if (this.fault(request, response)) return;
     const url = new URL(request.url ?? "", this.base);
+    if (url.searchParams.get("newest")) {
+      this.#give(response, this.log.slice(-Number(url.searchParams.get("limit"))));
+      return;
+    }
     const after = url.searchParams.get("after") ?? "";
     if (!after.startsWith(`${this.name}-`) && after !== "latest") {
       problem(response, 410, "this cursor belongs to another log");
@@ -52,10 +56,13 @@ export class DeskServer {
     }
     const start = after === "latest" ? this.log.length : Number(after.split("-")[1]);
     await this.#wait(start, Number(url.searchParams.get("wait") ?? 0));
-    const events = this.log.slice(start).map(event);
+    this.#give(response, this.log.slice(start), url.pathname === "/api/stream");
+  }
+
+  #give(response: ServerResponse, ids: string[], isStreamed = false): void {
+    const events = ids.map(event);
     const cursor = `${this.name}-${this.log.length}`;
-    if (url.pathname === "/api/stream")
-      response.setHeader("content-type", "text/event-stream").end(framed(events, cursor));
+    if (isStreamed) response.setHeader("content-type", "text/event-stream").end(framed(events, cursor));
     else response.setHeader("content-type", "application/json").end(JSON.stringify({ events, cursor }));
   }
 

@@ -206,3 +206,33 @@ test("feed when it is stopped and started goes on where it was", async () => {
   await until(() => ids.length >= 2);
   expect(ids).toEqual(["a", "b"]);
 });
+
+test("feed when asked to begin with the newest gives them first, and what follows once", async () => {
+  desk.append("a", "b", "c");
+  const begun: string[] = [];
+  follow({ newest: 2 }).on("begun", ({ events }) => begun.push(...events.map(({ id }) => id)));
+  await until(() => begun.length > 0);
+  desk.append("d");
+  await until(() => ids.length > 0);
+  expect(begun).toEqual(["b", "c"]);
+  expect(ids).toEqual(["d"]);
+});
+
+test("feed when it is begun anew drops what is under way for somebody else", async () => {
+  desk.append("mine");
+  follow({ newest: 5 }, "one-key");
+  await until(isCurrent);
+  let held: (() => void) | undefined;
+  desk.fault = (request, response) => {
+    if (held || !request.url?.includes("wait=")) return false;
+    held = () => response.end(JSON.stringify({ events: [{ id: "not mine", type: "x" }], cursor: "log1-9" }));
+    return true;
+  };
+  await until(() => held !== undefined);
+  const begun: string[] = [];
+  feed.on("begun", ({ events }) => begun.push(...events.map(({ id }) => id)));
+  feed.restart();
+  held?.();
+  await until(() => begun.length > 0);
+  expect([...begun, ...ids]).toEqual(["mine"]);
+});
