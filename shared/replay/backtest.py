@@ -17,6 +17,7 @@ from shared.events.replay import Backtest, TradeFill, TradeFilled
 from shared.events.trade import ConsensusReached, OpinionGraded, Vote
 from shared.ingest import portfolio_event
 from shared.market.port import MarketSource
+from shared.replay.chronicle import Chronicle
 from shared.replay.engine import Engine, Outcome
 from shared.replay.source import market_history
 from shared.replay.trader import NAME, Trader, content
@@ -69,6 +70,7 @@ class Diary:
     graded: dict[str, OpinionGraded] = field(default_factory=dict)
     bars: int = 0
     models: set[str] = field(default_factory=set)
+    chronicle: Chronicle = field(default_factory=Chronicle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ class Run:
                 diary.models |= {call.model for call in event.data.calls}
             case RiskAssessed():
                 self._expected = event.data.measures.get("ewma_var_95")
+        diary.chronicle.hear(event)
         if self._record is not None:
             self._record(event)
 
@@ -211,3 +214,4 @@ class Run:
         diary.losses_expected.append(self._expected)
         for symbol, (_, close) in self._last.items():
             diary.closes.setdefault(symbol, {})[self._open_at] = close
+        diary.chronicle.close(len(diary.moments) - 1)

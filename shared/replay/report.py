@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shared.events.envelope import Fact
 from shared.events.replay import TradeFill
 from shared.replay.backtest import Diary, Played
+from shared.replay.chronicle import Decided, ViewChanges
 from shared.replay.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class Report(Fact):
         What whoever reads the numbers must know.
     symbols_held : dict of str to float
         Total return of each symbol over the same days.
+    decided, views : tuple
+        The votes as they were made, and what each agent thought at each moment of the series.
     alpha, beta : float or None
         To the benchmark; alpha per year.
     intervals : dict of str to pair
@@ -121,6 +124,8 @@ class Report(Fact):
     decisions: dict[str, int]
     by_agent: dict[str, Advice]
     fills: tuple[TradeFill, ...]
+    decided: tuple[Decided, ...]
+    views: tuple[ViewChanges, ...]
     series: Series
     bars: int
     played: int
@@ -161,6 +166,8 @@ def report(played: Played, manifest: Manifest, warnings: Sequence[str] = ()) -> 
         decisions=dict(sorted(diary.decisions.items())),
         by_agent=_by_agent(diary),
         fills=tuple(diary.fills),
+        decided=tuple(diary.chronicle.decided),
+        views=tuple(diary.chronicle.views()),
         series=Series(
             moments=tuple(diary.moments),
             equity=tuple(diary.values),

@@ -25,6 +25,8 @@ MOST_OPEN = 4
 """Backtests that one owner may have waiting or running."""
 TURN_SECONDS = 60.0
 """So long a message waits for the backtest before it, and then comes again later."""
+MOST_REPORT_BYTES = 1_500_000
+"""Of a report as it is kept in an event; an item of Cosmos DB takes two million at most."""
 LONGEST_SECONDS = 210.0
 """What a backtest may take; with the wait for its turn less than the host's functionTimeout."""
 
@@ -100,10 +102,19 @@ class Replays:
         finally:
             is_over = True
             self.reached.pop(run, None)
-        report = made.model_dump_json()
         return Replay(
-            hash=made.hash, data_hash=made.manifest.data, played=made.played, emitted=made.emitted, report=report
+            hash=made.hash, data_hash=made.manifest.data, played=made.played, emitted=made.emitted, report=fitting(made)
         )
+
+
+def fitting(report: Report, most_bytes: int = MOST_REPORT_BYTES) -> str:
+    """Give a report's JSON, without what its agents said where that would make it too large to be kept."""
+    text = report.model_dump_json()
+    if len(text.encode()) <= most_bytes:
+        return text
+    told = "It is too long to be kept with the agents' votes and views: the command line keeps them."
+    without = {"decided": (), "views": (), "labels": (*report.labels, told)}
+    return report.model_copy(update=without).model_dump_json()
 
 
 def bars_of(asked: Backtest) -> int:

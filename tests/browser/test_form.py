@@ -32,6 +32,12 @@ NAMES = """async () => {
   const all = Object.keys(await import("/components.js"));
   return [[...sections].map(({ id }) => id), all.filter((name) => name.startsWith("Fin"))];
 }"""
+# Pixels of the page under the last thing that it shows.
+BLANK = """() => {
+  const ends = [...document.body.children].map((each) => each.getBoundingClientRect().bottom + scrollY);
+  return document.documentElement.scrollHeight - Math.max(innerHeight, ...ends);
+}"""
+MOST_BLANK = 40
 SHIFTS = """() => new Promise((resolve) => new PerformanceObserver((list) => resolve(
   list.getEntries().filter((shift) => !shift.hadRecentInput).reduce((sum, { value }) => sum + value, 0)
 )).observe({ type: "layout-shift", buffered: true }) || setTimeout(() => resolve(0), 500))"""
@@ -81,9 +87,14 @@ def test_gallery_when_it_is_examined_has_each_component_and_no_serious_fault(sho
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_view_when_the_screen_is_a_phones_is_no_wider(show: Open, trade: str, view: str) -> None:
+def test_view_when_the_screen_is_a_phones_is_no_wider_and_ends_with_what_it_shows(
+    show: Open, trade: str, view: str
+) -> None:
     page = open_view(show, view, trade, PHONE)
+    if view == "desk":
+        expect(page.locator("fin-events li").nth(40)).to_be_attached()  # more than its panel has room for
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert page.evaluate(BLANK) < MOST_BLANK
 
 
 def test_page_when_it_loads_moves_nothing_about(show: Open, trade: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.chromium import DESKTOP, PHONE
 from tests.browser.conftest import Open
@@ -75,6 +75,26 @@ def _check_course(page: Page, report: dict[str, Any]) -> None:
         expect(page.locator("fin-playback .figures")).to_contain_text(_percent(series["drawdown"][index], sign=""))
         until = sum(moment <= series["moments"][index] for moment in fills)
         expect(page.locator("fin-playback .fills h3")).to_contain_text(f"until then: {until}")
+        _check_agents(page, report, index)
+
+
+def _check_agents(page: Page, report: dict[str, Any], index: int) -> None:
+    """See that what was voted and thought until a moment is shown, and nothing that came later."""
+    moment = report["series"]["moments"][index]
+    voted = [each for each in report["decided"] if each["decided_at"] <= moment]
+    assert index == 0 or voted, "the agents had voted by then"
+    expect(page.locator("fin-playback .decided h3")).to_contain_text(f"Voted on until then: {len(voted)}")
+    expect(page.locator("fin-playback .decided tbody tr")).to_have_count(len(voted))
+    analyst = page.locator("fin-playback .agents tbody tr", has_text="Market analyst")
+    trends = [each for each in report["views"] if (each["agent"], each["name"]) == ("market_analyst", "trend")]
+    assert {each["subject"] for each in trends} == set(report["series"]["symbols"])
+    for view in trends:
+        known = [value for place, value in view["changes"] if place <= index][-1]
+        expect(analyst.locator(".subject", has_text=view["subject"])).to_contain_text(known)
+    if voted:
+        newest = next(vote for vote in voted[-1]["votes"] if vote["agent"] == "market_analyst")
+        shown = "Abstained" if newest["abstained"] else f"{newest['stance']:+.2f}".replace("-", "−")
+        expect(analyst.locator("td").nth(2)).to_contain_text(shown)
 
 
 def _percent(fraction: float, sign: str = "+") -> str:
@@ -113,3 +133,22 @@ def test_replay_when_it_is_played_back_begins_anew_and_ends_at_its_last_day(show
     expect(time).not_to_have_value(last)
     expect(time).to_have_value(last)
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+
+
+def test_replay_when_it_is_under_way_shows_how_far_it_came_until_it_is_there(show: Open, played: str) -> None:
+    page = show("/#/replay").page
+    shares = [0.25, 0.5]
+
+    def answer(route: Route) -> None:
+        """Give the desk's answer as it was on the way there."""
+        whole = route.fetch()
+        under_way = {"state": "open", "progress": shares.pop(0), "report": None, "hash": None} if shares else {}
+        route.fulfill(response=whole, json=whole.json() | under_way)
+
+    page.route(f"**/api/replays/{played}", answer)
+    page.goto(page.url + f"/{played}")
+    for told in ("25 %", "50 %"):
+        expect(page.locator("fin-replay").get_by_role("status")).to_contain_text(f"{told} of the time was played")
+        share = float(told.removesuffix(" %")) / 100
+        expect(page.get_by_role("progressbar")).to_have_js_property("value", share)
+    expect(page.locator(REPORT)).to_be_visible()

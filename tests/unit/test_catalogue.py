@@ -1,6 +1,7 @@
 """The catalogue: each event type survives its JSON, refuses what its schema does not know, and has a schema."""
 
 import json
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any, get_args
@@ -14,6 +15,7 @@ from shared.events.catalogue import EVENTS, decode, schemas
 from shared.events.envelope import Event
 from shared.events.trade import Evidence, Vote
 from tests.builders import a_trade_request
+from tests.e2e.process import ROOT
 from tests.examples import FULL, LEAST
 
 REQUEST = a_trade_request(portfolio="main")
@@ -188,3 +190,9 @@ def test_refusal_when_a_value_is_wrong_does_not_repeat_it() -> None:
 def test_version_when_below_one_is_refused() -> None:
     with pytest.raises(InvalidError, match="dataschemaversion"):
         decode(altered(document(REQUEST), ("dataschemaversion",), 0))
+
+
+def test_dashboard_when_it_tells_an_event_in_a_line_knows_every_type() -> None:
+    program = (ROOT / "web" / "client" / "event.ts").read_text("utf-8")
+    known = re.findall(r'^  "([a-z.]+)": schema\.', program, re.MULTILINE)
+    assert sorted(known) == sorted(EVENTS)

@@ -21,6 +21,14 @@ interface Kinds {
   "options.suggested": schema.OptionsSuggested;
   "question.asked": schema.QuestionAsked;
   "research.completed": schema.ResearchCompleted;
+  "headline.read": schema.HeadlineRead;
+  "explanation.written": schema.ExplanationWritten;
+  "answer.written": schema.AnswerWritten;
+  "memory.revoked": schema.MemoryRevoked;
+  "agent.silence.detected": schema.AgentSilenceDetected;
+  "replay.requested": schema.ReplayRequested;
+  "replay.completed": schema.ReplayCompleted;
+  "trade.filled": schema.TradeFilled;
   "step.failed": schema.StepFailed;
 }
 

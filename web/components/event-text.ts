@@ -10,6 +10,8 @@ export interface EventText {
   tone: "up" | "down" | "warn" | "";
 }
 
+const counted = (many: number, one: string, several: string) =>
+  many === 1 ? `one ${one}` : `${count(many)} ${several}`;
 const tone = (value: number) => (value > 0 ? "up" : value < 0 ? "down" : "");
 
 type Tellers = { [T in EventType]: (event: EventOf<T>) => EventText };
@@ -48,7 +50,7 @@ const TELLERS: Tellers = {
   "news.received": ({ data }) => ({ subject: data.symbols?.join(" ") || "Market", text: data.headline, tone: "" }),
   "sentiment.scored": ({ data }) => ({
     subject: data.symbol,
-    text: `Sentiment ${stance(data.score)} from ${data.headlines.length === 1 ? "one headline" : `${data.headlines.length} headlines`}`,
+    text: `Sentiment ${stance(data.score)} from ${counted(data.headlines.length, "headline", "headlines")}`,
     tone: tone(data.score),
   }),
   "regulation.changed": ({ data }) => ({
@@ -63,7 +65,7 @@ const TELLERS: Tellers = {
   }),
   "risk.assessed": ({ data }) => ({
     subject: data.portfolio,
-    text: `${usd(data.value)}, one-day VaR 95 ${percent(data.measures["ewma_var_95"], 2)}${data.breaches.length ? `; over ${data.breaches.length} limits` : ""}`,
+    text: `${usd(data.value)}, one-day VaR 95 ${percent(data.measures["ewma_var_95"], 2)}${data.breaches.length ? `; over ${counted(data.breaches.length, "limit", "limits")}` : ""}`,
     tone: data.breaches.length ? "warn" : "",
   }),
   "rebalance.suggested": ({ data }) => ({ subject: data.portfolio, text: data.abstained ?? data.rationale, tone: "" }),
@@ -96,6 +98,50 @@ const TELLERS: Tellers = {
   "options.suggested": ({ data }) => ({ subject: data.symbol, text: data.abstained ?? data.rationale, tone: "" }),
   "question.asked": ({ data }) => ({ subject: "Question", text: data.text, tone: "" }),
   "research.completed": ({ data }) => ({ subject: "Research", text: data.answer ?? data.abstained ?? "", tone: "" }),
+  "headline.read": ({ data }) => ({
+    subject: "Headline",
+    text: data.abstained
+      ? `The model abstains: ${data.abstained}`
+      : `The model reads it as ${data.tone}; ${percent(data.keep, 0)} of our score is kept`,
+    tone: "",
+  }),
+  "explanation.written": ({ data }) => ({
+    subject: "Narrator",
+    text: data.abstained ? `Abstains: ${data.abstained}` : (data.text ?? ""),
+    tone: "",
+  }),
+  "answer.written": ({ data }) => ({
+    subject: "Research",
+    text: data.abstained ? `The model abstains: ${data.abstained}` : (data.text ?? ""),
+    tone: "",
+  }),
+  "memory.revoked": ({ data }) => ({
+    subject: "Memory",
+    text: `Forgot ${counted(data.memories?.length ?? 0, "memory", "memories")} that rested on ${data.source}`,
+    tone: "warn",
+  }),
+  "agent.silence.detected": ({ data }) => ({
+    subject: words(data.agent),
+    text: `Abstained from ${data.abstained} of its last ${data.of} answers, the last time: ${data.reason}`,
+    tone: "warn",
+  }),
+  "replay.requested": ({ data }) => ({
+    subject: "Replay",
+    text: `${data.symbols.join(", ")} from ${data.first_day} to ${data.last_day}?`,
+    tone: "",
+  }),
+  "replay.completed": ({ data }) => ({
+    subject: "Replay",
+    text: data.problem
+      ? `Failed: ${data.problem}`
+      : `Played ${counted(data.played, "event", "events")}, of which came ${count(data.emitted)}`,
+    tone: data.problem ? "warn" : "",
+  }),
+  "trade.filled": ({ data }) => ({
+    subject: data.symbol,
+    text: `${data.side === "buy" ? "Bought" : "Sold"} ${count(data.quantity)} at ${usd(data.price)} for ${data.portfolio}`,
+    tone: "",
+  }),
   "step.failed": ({ data }) => ({
     subject: words(data.agent),
     text: `Gave up ${data.subject}: ${data.reason}`,

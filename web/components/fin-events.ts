@@ -15,6 +15,7 @@ const FAMILY_OF: Record<string, Family> = {
   analysis: "market",
   forecast: "market",
   news: "news",
+  headline: "news",
   sentiment: "news",
   regulation: "news",
   trade: "trade",
@@ -45,7 +46,7 @@ export class FinEvents extends DeskElement {
       .filters { display: flex; flex-wrap: wrap; gap: 6px; padding: 7px 12px; border-bottom: 1px solid var(--line); }
       .filters button { min-height: 24px; padding: 0 8px; font-size: 12px; }
       .held { min-height: 20px; padding: 0 8px; font-size: 12px; }
-      ol { height: var(--fin-events-height, 420px); overflow-y: auto; overflow-anchor: none; }
+      ol { position: relative; height: var(--fin-events-height, 420px); overflow-y: auto; overflow-anchor: none; }
       li + li { border-top: 1px solid var(--line); }
       .row { display: grid; grid-template-columns: 64px minmax(0, 1fr); gap: 0 10px; width: 100%; padding: 4px 12px; border: 0; border-radius: 0; background: none; text-align: left; }
       .row:hover { background: var(--raised); }

@@ -1,11 +1,12 @@
 import type { UTCTimestamp } from "lightweight-charts";
-import { css, html, nothing } from "lit";
+import { css, html } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { coloursIn, onRecolour } from "./colours";
 import { DeskElement } from "./desk-element";
-import { count, percent, price, usd, words } from "./number-text";
+import { percent, usd, words } from "./number-text";
 import type { Course, ReplayCanvas } from "./replay-canvas";
-import { type Fill, falls, fillsUntil, type Report } from "./replay-report";
+import { agentsAt, decisionsAt, fillsAt } from "./replay-moment";
+import { falls, type Report } from "./replay-report";
 import { day, moment } from "./time-text";
 
 const SPEEDS = [5, 20, 60];
@@ -25,9 +26,20 @@ export class FinPlayback extends DeskElement {
       .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 6px 20px; }
       .figures dt { font-size: 12px; color: var(--quiet); }
       .figures dd { font-weight: 600; }
-      .fills { min-height: 80px; }
-      .fills .scroll { max-height: 240px; overflow-y: auto; }
-      .fills td { white-space: nowrap; }
+      .fills, .decided { min-height: 80px; }
+      .fills .scroll, .decided .scroll { max-height: 240px; overflow-y: auto; }
+      .fills td, .decided td { white-space: nowrap; }
+      .agents td { vertical-align: top; }
+      .agents .bar { min-width: 60px; width: 12%; }
+      .subject { display: inline-block; margin-right: 14px; }
+      .agents .voted { white-space: nowrap; }
+      @media (max-width: 600px) {
+        .agents tr > .bar { display: none; }
+        .agents tbody tr { display: grid; padding: 6px 0; border-top: 1px solid var(--line); }
+        .agents thead { display: none; }
+        .agents td { border: 0; padding: 1px 0; }
+      }
+      .name { font-weight: 600; }
       .key { border-bottom: 2px solid var(--accent); }
       .key.other { border-bottom: 1px dashed var(--quiet); }
       .credit { font-size: 12px; }
@@ -134,7 +146,9 @@ export class FinPlayback extends DeskElement {
       <div class="canvas" role="img" aria-label="Value of the portfolio and its fall from the highest, until ${day(this.#moment)}; the numbers are above"></div>
       <p class="credit quiet"><span class="key">Desk</span> and <span class="key other">${this.#besideName}</span>: value in USD above, fall from the highest value below.
         Arrows: bought and sold. Chart by <a href="https://www.tradingview.com/" rel="noopener" target="_blank">TradingView</a></p>
-      ${this.#fills()}
+      ${agentsAt(this.report, this.at, this.beside)}
+      ${decisionsAt(this.report, this.at, this.beside)}
+      ${fillsAt(this.report, this.at, this.beside)}
     </div>`;
   }
 
@@ -180,26 +194,6 @@ export class FinPlayback extends DeskElement {
       <div><dt>Below its highest value</dt><dd>${percent(drawdown[this.at], 1)}</dd></div>
     </dl>`;
   }
-
-  #fills() {
-    const found = fillsUntil(this.report.fills, this.#moment).filter(
-      (each) => !this.beside || each.symbol === this.beside,
-    );
-    return html`<div class="fills"><h3>Bought and sold until then: ${found.length}</h3>
-      ${
-        found.length
-          ? html`<div class="scroll" tabindex="0"><table>
-        <thead><tr><th scope="col">Approved</th><th scope="col">Bar of</th><th scope="col">What</th><th scope="col" class="number">Shares</th><th scope="col" class="number">Price, USD</th><th scope="col" class="number">Fee, USD</th></tr></thead>
-        <tbody>${found.map(fillRow)}</tbody></table></div>`
-          : nothing
-      }</div>`;
-  }
-}
-
-function fillRow(fill: Fill) {
-  return html`<tr><td>${day(fill.decided_at)}</td><td>${day(fill.bar_closed_at)}</td>
-    <td><span class=${fill.side === "buy" ? "up" : "down"}>${words(fill.side)}</span> ${fill.symbol}</td>
-    <td class="number">${count(fill.quantity)}</td><td class="number">${price(fill.price)}</td><td class="number">${price(fill.fee)}</td></tr>`;
 }
 
 declare global {

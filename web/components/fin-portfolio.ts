@@ -69,7 +69,8 @@ export class FinPortfolio extends DeskElement {
     const isMine = events.some(
       (event) => (event.data as { portfolio?: string }).portfolio === this.name && event.type !== "trade.requested",
     );
-    if (isNew) this.refresh();
+    // The list of names may lag behind the event that made one; what comes later of it tells that it is there.
+    if (isNew || (isMine && !this.#names.value?.includes(this.name))) this.refresh();
     else if (isMine) this.#read();
   }
 

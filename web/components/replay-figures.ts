@@ -72,7 +72,5 @@ function advice({ by_agent }: Report) {
         { profit, graded, hits, brier },
       ]) => html`<tr><td class="name">${words(name)}</td><td class="number ${profit < 0 ? "down" : "up"}">${usd(profit, true)}</td>
       <td class="number">${graded ? count(graded) : NONE}</td><td class="number">${graded ? percent(hits / graded, 0) : NONE}</td><td class="number">${brier === null ? NONE : plain(brier)}</td></tr>`,
-    )}</tbody></table></div>
-    <p class="quiet said">The desk's API tells of a replay what its votes were worth in all, and the consensus behind each fill. Each single vote is in the
-      replay's own log on the desk's machine (<code>events.jsonl</code>), and not here.</p></div>`;
+    )}</tbody></table></div></div>`;
 }

@@ -25,6 +25,36 @@ export interface Fill {
   bar_closed_at: string;
 }
 
+/** A vote that was counted; `abstained` says why it has no stance. */
+export interface VoteCast {
+  agent: string;
+  stance: number;
+  confidence: number;
+  abstained: string | null;
+}
+
+/** A trade that was decided on. */
+export interface Decided {
+  trade: string;
+  symbol: string;
+  side: "buy" | "sell";
+  quantity: number;
+  decision: "approved" | "rejected" | "no_quorum";
+  score: number;
+  vetoes: string[];
+  decided_at: string;
+  votes: VoteCast[];
+}
+
+/** What an agent thought of a subject: from which of the series' moments on, by place. */
+export interface ViewChanges {
+  agent: string;
+  subject: string;
+  name: string;
+  unit: string;
+  changes: [place: number, value: number | string][];
+}
+
 /** What an agent's votes were worth. */
 export interface Advice {
   profit: number;
@@ -53,6 +83,8 @@ export interface Report {
   decisions: Record<string, number>;
   by_agent: Record<string, Advice>;
   fills: Fill[];
+  decided: Decided[];
+  views: ViewChanges[];
   /** Values by moment, US dollars; the first moment is the opening. */
   series: {
     moments: string[];
@@ -67,7 +99,10 @@ export interface Report {
 
 /** Give the report of a replay that was played; undefined of any other. */
 export function reportOf(view: ReplayView): Report | undefined {
-  return view.state === "completed" ? (view.report as unknown as Report) : undefined;
+  if (view.state !== "completed") return undefined;
+  const report = view.report as unknown as Report;
+  // One that was played by an earlier version has no votes and views.
+  return { ...report, decided: report.decided ?? [], views: report.views ?? [] };
 }
 
 /** Give the fall from the highest so far at each value, 0 or below, as a fraction. */
@@ -83,4 +118,15 @@ export function falls(values: readonly number[]): number[] {
 export function fillsUntil(fills: readonly Fill[], moment: string): Fill[] {
   const until = Date.parse(moment);
   return fills.filter(({ bar_closed_at }) => Date.parse(bar_closed_at) <= until).reverse();
+}
+
+/** Give what was decided until one of the series' moments, the newest first. */
+export function decidedUntil({ decided, series }: Report, at: number): Decided[] {
+  const until = Date.parse(series.moments[at] ?? "");
+  return decided.filter(({ decided_at }) => Date.parse(decided_at) <= until).reverse();
+}
+
+/** Give what was thought at one of the series' moments; undefined before it was first thought. */
+export function valueAt({ changes }: ViewChanges, at: number): number | string | undefined {
+  return changes.filter(([place]) => place <= at).at(-1)?.[1];
 }

@@ -69,7 +69,7 @@ export const tables = css`
   th:last-child, td:last-child { padding-right: 0; }
   th.number { text-align: right; }
   tbody tr:last-child > * { border-bottom: none; }
-  .scroll { overflow-x: auto; }
+  .scroll { position: relative; overflow-x: auto; }
 `;
 
 export const panel = css`
