@@ -241,8 +241,9 @@ def _alternatives(symbols: Sequence[str], covariance: "Floats", invested: float)
 
 def _explain(orders: Sequence[RebalanceOrder], traded: float, outlooks: Sequence[Outlook]) -> str:
     before, after = outlooks
+    traders = "One order trades" if len(orders) == 1 else f"{len(orders)} orders trade"
     return (
-        f"{len(orders)} orders trade {traded:.1%} of the value. Over {HORIZON_DAYS} trading days the expected return"
+        f"{traders} {traded:.1%} of the value. Over {HORIZON_DAYS} trading days the expected return"
         f" goes from {before.expected_return:+.2%} to {after.expected_return:+.2%} and the volatility from"
         f" {before.volatility:.2%} to {after.volatility:.2%}; cash is {after.cash:.1%} then."
     )

@@ -12,6 +12,7 @@ from tests.e2e.process import ROOT
 
 PARTS = (
     *("trade", "polling", "mixed", "flat", "profile", "bill", "azure", "alarms", "forecast", "var", "replay", "memory"),
+    "agents",
 )
 FOLDER = ROOT / ".bench"
 """On the disk of the checkout: a folder for temporary files may lie in memory, where an fsync costs nothing."""
