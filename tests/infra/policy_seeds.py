@@ -195,6 +195,8 @@ POLICIES = (
     Seed("alerts.json", '"name": "dead-letters"', '"name": "dead"', "there is no alert of dead-letters"),
     Seed("alerts.json", '"name": "spend"', '"name": "spending"', "there is no alert of spend"),
     Seed("alerts.json", '"name": "abstentions"', '"name": "silent"', "there is no alert of abstentions"),
+    Seed("alerts.json", '"name": "prices"', '"name": "old"', "there is no alert of prices"),
+    Seed("alerts.json", '"name": "ticks"', '"name": "timers"', "there is no alert of ticks"),
     Seed(
         APP,
         "  APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'\n",

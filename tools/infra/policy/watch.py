@@ -16,7 +16,7 @@ LOGGED = {
     "Microsoft.Storage/storageAccounts/blobServices",
     "Microsoft.Web/sites",
 }
-ALERTS = {"abstentions", "backlog", "dead-letters", "failures", "silence", "spend"}
+ALERTS = {"abstentions", "backlog", "dead-letters", "failures", "prices", "silence", "spend", "ticks"}
 
 
 def diagnostics(expansion: Expansion) -> Iterator[Finding]:
