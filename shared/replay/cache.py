@@ -1,13 +1,14 @@
 """A market source's history on disk: what a vendor was asked for once is not asked for again."""
 
 import os
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from shared.clock import WallClock
 from shared.errors import InvalidError
 from shared.events.market import Bar, Interval
 from shared.events.news import NewsItem
@@ -17,29 +18,41 @@ from shared.market.port import MarketSource
 _BARS, _NEWS = TypeAdapter(list[Bar]), TypeAdapter(list[NewsItem])
 
 
+_WALL = WallClock()
+SETTLED_AFTER = timedelta(days=7)
+"""How long after its end a window may still get bars, headlines and corrections."""
+
+
 class CachedMarketSource:
     """A `MarketSource` around another, for history that is over: nothing in it is ever asked for anew.
+
+    A window that ends within the last week is asked for each time, and so is one without any bar: what has none may be
+    what the vendor does not have yet.
 
     Parameters
     ----------
     folder : Path
         Where the answers are kept, one file each; remove it to ask again.
+    now : callable
+        Gives the wall time.
 
     Notes
     -----
     Raises `InvalidError` where an answer cannot be read or written; a file appears when it is whole.
     """
 
-    def __init__(self, source: MarketSource, folder: Path) -> None:
+    def __init__(self, source: MarketSource, folder: Path, now: Callable[[], datetime] = _WALL.now) -> None:
         self._source = source
         self._folder = folder
+        self._now = now
 
     async def bars(self, symbols: tuple[str, ...], interval: Interval, start: datetime, end: datetime) -> list[Bar]:
         """Give the bars of a window, as they were when it was first asked for."""
         path = self._path("bars", symbols, interval, start, end)
         if (kept := _read(path, _BARS)) is None:
             kept = await self._source.bars(symbols, interval, start, end)
-            _write(path, _BARS.dump_json(kept))
+            if kept and self._is_settled(end):
+                _write(path, _BARS.dump_json(kept))
         return kept
 
     async def news(self, symbols: tuple[str, ...], start: datetime, end: datetime) -> list[NewsItem]:
@@ -47,12 +60,16 @@ class CachedMarketSource:
         path = self._path("news", symbols, "", start, end)
         if (kept := _read(path, _NEWS)) is None:
             kept = await self._source.news(symbols, start, end)
-            _write(path, _NEWS.dump_json(kept))
+            if self._is_settled(end):
+                _write(path, _NEWS.dump_json(kept))
         return kept
 
     async def portfolio(self) -> Portfolio | None:
         """Give None: history has no account."""
         return None
+
+    def _is_settled(self, end: datetime) -> bool:
+        return end + SETTLED_AFTER <= self._now()
 
     def _path(self, kind: str, symbols: Sequence[str], interval: str, start: datetime, end: datetime) -> Path:
         key = "\x1f".join([kind, ",".join(symbols), interval, start.isoformat(), end.isoformat()])

@@ -1,6 +1,6 @@
 """Where a replay's bars come from: files that are refused with the row named, and a vendor's history on disk."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -92,6 +92,24 @@ async def test_history_when_asked_for_again_comes_from_the_disk(tmp_path: Path) 
     other = await CachedMarketSource(source, tmp_path).bars(("IBM",), "1Day", START, END - 2 * DAY)
     assert (first, source.asked) == (again, 2)
     assert len(other) < len(first)
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+async def test_history_when_it_is_not_over_or_has_no_bar_is_asked_for_again(tmp_path: Path) -> None:
+    source = CountingSource()
+    early = CachedMarketSource(source, tmp_path, lambda: END + timedelta(days=6, hours=23))
+    for _ in range(2):
+        await early.bars(("IBM",), "1Day", START, END)
+        await early.news(("IBM",), START, END)
+    assert (source.asked, names(tmp_path)) == (2, [])
+    late = CachedMarketSource(source, tmp_path, lambda: END + timedelta(days=7))
+    for _ in range(2):
+        assert await late.bars(("IBM",), "1Day", START, END)
+        assert await late.bars(("IBM",), "1Day", START, START + timedelta(hours=1)) == []
+    assert source.asked == 2 + 1 + 2
 
 
 def only(folder: Path) -> Path:
