@@ -33,7 +33,7 @@ def create(
 
 @app.command(name="list")
 def list_keys(as_json: Json = False) -> None:
-    """Print all keys, without what makes them work."""
+    """Print all keys, those that were revoked too, without what makes them work."""
     with complaints():
         for key in _on_ring(lambda ring: ring.keys()):
             print_json(_described(key)) if as_json else typer.echo(_line(key))
@@ -41,9 +41,9 @@ def list_keys(as_json: Json = False) -> None:
 
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="The id, as `list` prints it.")], as_json: Json = False) -> None:
-    """Forget a key; running hosts refuse it within seconds."""
+    """Let a key prove nothing any more; running hosts refuse it within seconds."""
     with complaints():
-        _on_ring(lambda ring: ring.revoke(key_id))
+        _on_ring(lambda ring: ring.revoke(key_id, WallClock().now()))
         print_json({"revoked": key_id}) if as_json else typer.echo(f"Revoked {key_id}.")
 
 
@@ -68,9 +68,11 @@ def _described(key: Key) -> dict[str, Any]:
         "owner": key.owner,
         "roles": roles,
         "created_at": key.created_at.isoformat(timespec="seconds"),
+        "revoked_at": None if key.revoked_at is None else key.revoked_at.isoformat(timespec="seconds"),
     }
 
 
 def _line(key: Key) -> str:
     roles = ", ".join(sorted(key.roles))
-    return f"{key.id}  {key.owner or 'the desk itself':<24} {roles:<24} {key.created_at:%Y-%m-%d %H:%M} UTC"
+    whose = f"{key.id}  {key.owner or 'the desk itself':<24} {roles:<24} {key.created_at:%Y-%m-%d %H:%M} UTC"
+    return whose if key.revoked_at is None else f"{whose}, revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC"

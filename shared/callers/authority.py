@@ -74,7 +74,8 @@ class KeyAuthority:
                 return
             asked = self._monotonic()
             keys = await self._ring.keys()
-            self._known = {key.id: (key, Caller(f"key:{key.id}", key.owner, key.roles)) for key in keys}
+            valid = [key for key in keys if key.revoked_at is None]
+            self._known = {key.id: (key, Caller(f"key:{key.id}", key.owner, key.roles)) for key in valid}
             self._until = asked + REFRESH_SECONDS
 
 

@@ -3,6 +3,7 @@
 Reading all keys costs about 3 request units, a new key about 6.
 """
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -30,28 +31,41 @@ class CosmosKeyRing:
 
     async def add(self, key: Key) -> None:
         """Keep a key."""
-        await self._account.call(
-            "add key",
-            STATE,
-            lambda container, hook: container.upsert_item(_item(key), response_hook=hook, no_response=True),
-        )
+        await self._put("add key", key)
 
     async def keys(self) -> list[Key]:
-        """Give all keys, oldest first."""
-        query = "SELECT c.key, c.owner, c.roles, c.digest, c.created FROM c"
+        """Give all keys, those that were revoked too, oldest first."""
+        query = "SELECT c.key, c.owner, c.roles, c.digest, c.created, c.revoked FROM c"
         found = [_key(row) for row in await self._account.rows("read keys", STATE, query, _HOME)]
         return sorted(found, key=lambda key: (key.created_at, key.id))
 
-    async def revoke(self, key_id: str) -> None:
-        """Forget a key."""
-        try:
-            await self._account.call(
-                "revoke key",
-                STATE,
-                lambda container, hook: container.delete_item(_name(key_id), _HOME, response_hook=hook),
-            )
-        except MissingError as error:
-            raise MissingError(f"there is no key {key_id}") from error
+    async def revoke(self, key_id: str, now: datetime) -> None:
+        """Let a key prove nothing any more."""
+        found = [key for key in await self.keys() if key.id == key_id and key.revoked_at is None]
+        if not found:
+            raise MissingError(f"there is no key {key_id}")
+        await self._put("revoke key", found[0].revoked(now))
+
+    async def forget(self, owner: str) -> None:
+        """Delete all keys of an owner's."""
+        for key in await self.keys():
+            if key.owner == owner:
+                with suppress(MissingError):  # another process was faster
+                    await self._delete(key)
+
+    async def _delete(self, key: Key) -> None:
+        await self._account.call(
+            "forget key",
+            STATE,
+            lambda container, hook: container.delete_item(_name(key.id), _HOME, response_hook=hook),
+        )
+
+    async def _put(self, operation: str, key: Key) -> None:
+        await self._account.call(
+            operation,
+            STATE,
+            lambda container, hook: container.upsert_item(_item(key), response_hook=hook, no_response=True),
+        )
 
 
 def _name(key_id: str) -> str:
@@ -67,9 +81,17 @@ def _item(key: Key) -> dict[str, Any]:
         "roles": sorted(key.roles),
         "digest": key.digest,
         "created": key.created_at.isoformat(),
+        "revoked": None if key.revoked_at is None else key.revoked_at.isoformat(),
     }
 
 
 def _key(row: dict[str, Any]) -> Key:
-    roles = frozenset(map(Role, row["roles"]))
-    return Key(row["key"], row["owner"], roles, row["digest"], datetime.fromisoformat(row["created"]))
+    revoked = row.get("revoked")  # what was written before revoked keys were kept has none
+    return Key(
+        id=row["key"],
+        owner=row["owner"],
+        roles=frozenset(map(Role, row["roles"])),
+        digest=row["digest"],
+        created_at=datetime.fromisoformat(row["created"]),
+        revoked_at=datetime.fromisoformat(revoked) if revoked else None,
+    )

@@ -1,9 +1,6 @@
 """Forgetting an owner's keys."""
 
-from contextlib import suppress
-
 from shared.callers.port import KeyRing
-from shared.errors import MissingError
 
 
 class KeyHolder:
@@ -13,9 +10,8 @@ class KeyHolder:
         self._ring = ring
 
     async def forget(self, owner: str, *, is_trial: bool) -> dict[str, int]:
-        """Revoke the owner's keys."""
+        """Delete the owner's keys."""
         theirs = [key for key in await self._ring.keys() if key.owner == owner]
-        for key in () if is_trial else theirs:
-            with suppress(MissingError):
-                await self._ring.revoke(key.id)
+        if not is_trial:
+            await self._ring.forget(owner)
         return {"keys": len(theirs)}

@@ -1,5 +1,7 @@
 """Keys in memory: for tests."""
 
+from datetime import datetime
+
 from shared.callers.key import Key
 from shared.errors import MissingError
 
@@ -15,10 +17,16 @@ class InMemoryKeyRing:
         self._keys[key.id] = key
 
     async def keys(self) -> list[Key]:
-        """Give all keys, oldest first."""
+        """Give all keys, those that were revoked too, oldest first."""
         return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
 
-    async def revoke(self, key_id: str) -> None:
-        """Forget a key."""
-        if self._keys.pop(key_id, None) is None:
+    async def revoke(self, key_id: str, now: datetime) -> None:
+        """Let a key prove nothing any more."""
+        key = self._keys.get(key_id)
+        if key is None or key.revoked_at is not None:
             raise MissingError(f"there is no key {key_id}")
+        self._keys[key_id] = key.revoked(now)
+
+    async def forget(self, owner: str) -> None:
+        """Delete all keys of an owner's."""
+        self._keys = {key_id: key for key_id, key in self._keys.items() if key.owner != owner}

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
@@ -34,9 +34,9 @@ class Key:
     owner : str or None
         On whose behalf it calls; None for the desk itself.
     digest : str
-        Hexadecimal SHA-256 of the key.
-    created_at : datetime
-        Wall time.
+        Hexadecimal SHA-256 of the key; empty of one that was revoked.
+    created_at, revoked_at : datetime
+        Wall times; the latter is None while it may be used.
     """
 
     id: str
@@ -44,6 +44,11 @@ class Key:
     roles: frozenset[Role]
     digest: str
     created_at: datetime
+    revoked_at: datetime | None = None
+
+    def revoked(self, now: datetime) -> "Key":
+        """Give what is kept once it is revoked: who had it, and until when, but nothing that proves it."""
+        return replace(self, digest="", revoked_at=now)
 
 
 def new_key(owner: str | None, roles: frozenset[Role], now: datetime) -> tuple[Key, str]:
@@ -83,7 +88,8 @@ def digest_of(text: str) -> str:
 
 def is_proven(text: str, key: Key | None) -> bool:
     """Say whether `text` is the key, in a time that tells nothing of it; it never is where there is none."""
-    return hmac.compare_digest(digest_of(text), key.digest if key else _NO_DIGEST) and key is not None
+    known = key.digest if key is not None and key.revoked_at is None else _NO_DIGEST
+    return hmac.compare_digest(digest_of(text), known) and known != _NO_DIGEST
 
 
 def _check_owner(owner: str) -> None:

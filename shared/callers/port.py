@@ -1,5 +1,6 @@
 """What the desk needs of a place to keep keys."""
 
+from datetime import datetime
 from typing import Protocol
 
 from shared.callers.key import Key
@@ -13,15 +14,19 @@ class KeyRing(Protocol):
         ...
 
     async def keys(self) -> list[Key]:
-        """Give all keys, oldest first."""
+        """Give all keys, those that were revoked too, oldest first."""
         ...
 
-    async def revoke(self, key_id: str) -> None:
-        """Forget a key; what it is used for is refused within seconds.
+    async def revoke(self, key_id: str, now: datetime) -> None:
+        """Let a key prove nothing any more; what it is used for is refused within seconds.
 
         Raises
         ------
         MissingError
-            There is none with this id.
+            There is none with this id, or it was revoked before.
         """
+        ...
+
+    async def forget(self, owner: str) -> None:
+        """Delete all keys of an owner's, and that there were any."""
         ...

@@ -1,7 +1,8 @@
 """The key ring in a file keeps the contract, between processes, for its user alone, and without the keys."""
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from itertools import count
 from pathlib import Path
 
@@ -33,6 +34,23 @@ async def test_file_when_a_key_is_in_it_is_its_users_and_holds_no_key(tmp_path: 
     assert key.digest.encode() in held
     assert text.rpartition(key.id)[2].encode() not in held
     assert await SqliteKeyRing(file).keys() == [key]
+
+
+async def test_file_when_it_is_from_before_revoked_keys_were_kept_goes_on(tmp_path: Path) -> None:
+    file, (key, _) = tmp_path / "keys.sqlite", new_key("alice", BOTH, NOW)
+    with closing(sqlite3.connect(file)) as old, old:
+        old.execute(
+            "CREATE TABLE keys (id TEXT PRIMARY KEY, owner TEXT, roles TEXT NOT NULL, digest TEXT NOT NULL,"
+            " created_at TEXT NOT NULL) WITHOUT ROWID"
+        )
+        roles = ",".join(sorted(key.roles))
+        values = (key.id, key.owner, roles, key.digest, key.created_at.isoformat())
+        old.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", values)
+    ring = SqliteKeyRing(file)
+    assert await ring.keys() == [key]
+    await ring.revoke(key.id, NOW)
+    assert await SqliteKeyRing(file).keys() == [key.revoked(NOW)]
+    assert key.digest.encode() not in file.read_bytes()
 
 
 async def test_file_when_it_is_none_says_so(tmp_path: Path) -> None:

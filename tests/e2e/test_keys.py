@@ -45,6 +45,8 @@ def test_keys_when_a_host_runs_are_made_used_and_revoked(tmp_path: Path) -> None
         ends = time.monotonic() + REVOKED_SECONDS
         while _status(desk, late["key"]) != 401:
             assert time.monotonic() < ends
+        again = [json.loads(line) for line in finagent(folder, "keys", "list", "--json").stdout.splitlines()]
+        assert [each["revoked_at"] is not None for each in again] == [False, True]
         assert _status(desk, early["key"]) == 200
         assert _status(desk, early["key"], f"/api/events?key={early['key']}") == 400
         with httpx.Client(base_url=desk.about["url"], headers={"Authorization": f"Bearer {early['key']}"}) as api:

@@ -69,7 +69,7 @@ async def test_key_when_it_is_shown_often_is_read_once_in_a_while() -> None:
 async def test_key_when_it_is_revoked_counts_no_more_after_the_refresh() -> None:
     authority, ring, clock, key, shown = await _asked()
     await authority.identify(shown)
-    await ring.revoke(key.id)
+    await ring.revoke(key.id, CLOSE)
     clock.now += REFRESH_SECONDS - 0.1
     await authority.identify(shown)
     clock.now += 0.1
