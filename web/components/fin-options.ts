@@ -5,7 +5,7 @@ import type { OptionStrategy, OptionsView, SuggestionView } from "../generated/s
 import { DeskElement } from "./desk-element";
 import { count, NONE, percent, plain, price, stance, usd, words } from "./number-text";
 import { payoffPath, payoffScale, x, y } from "./payoff";
-import { choice, Submission } from "./request-form";
+import { Choices, choice, Submission } from "./request-form";
 import { Resource } from "./resource";
 import { day } from "./time-text";
 
@@ -48,7 +48,7 @@ export class FinOptions extends DeskElement {
   /** The symbol that the form begins with. */
   @property() symbol = "";
   readonly #options = new Resource<OptionsView>(this);
-  readonly #choices = new Resource<{ symbols: string[]; portfolios: string[] }>(this);
+  readonly #choices = new Choices(this);
   readonly #submission = new Submission(this);
 
   protected override updated(changed: Map<string, unknown>): void {
@@ -56,13 +56,7 @@ export class FinOptions extends DeskElement {
   }
 
   protected override refresh(): void {
-    void this.#choices.load("choices", async (client) => {
-      const [symbols, { portfolios }] = await Promise.all([
-        this.connection.views.watchlist(),
-        client.get("/api/portfolios"),
-      ]);
-      return { symbols, portfolios };
-    });
+    this.#choices.read();
     this.#read(false);
   }
 
@@ -107,7 +101,7 @@ export class FinOptions extends DeskElement {
   }
 
   #form() {
-    const { symbols = [], portfolios = [] } = this.#choices.value ?? {};
+    const { symbols, portfolios } = this.#choices;
     return html`<form @submit=${this.#ask}>
       ${choice("symbol", "Symbol", symbols, this.symbol)}
       <label class="field">At risk, USD <input name="budget" type="number" min="1" step="any" value="2000" required /></label>
@@ -121,7 +115,7 @@ export class FinOptions extends DeskElement {
   #view({ suggestion }: OptionsView) {
     if (!suggestion) return html`<p role="status">The strategist is at work…</p>`;
     const { suggested, chain } = suggestion;
-    return html`<div role="status"><p><span class="name">${suggested ? `${words(suggested.strategy)}, ${suggested.contracts} contracts` : "Nothing is suggested"}</span></p>
+    return html`<div role="status"><p><span class="name">${suggested ? `${words(suggested.strategy)}, ${suggested.contracts} ${suggested.contracts === 1 ? "contract" : "contracts"}` : "Nothing is suggested"}</span></p>
       <p class="why">${suggestion.abstained ?? suggestion.rationale}</p></div>
       ${
         suggested && chain

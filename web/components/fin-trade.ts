@@ -6,14 +6,9 @@ import { DeskElement } from "./desk-element";
 import "./fin-decision";
 import { count, inUnit, percent, stance, words } from "./number-text";
 import { leaning } from "./picture";
-import { choice, Submission } from "./request-form";
+import { Choices, choice, Submission } from "./request-form";
 import { Resource } from "./resource";
 import { ago, moment } from "./time-text";
-
-interface Choices {
-  symbols: string[];
-  portfolios: string[];
-}
 
 /**
  * `<fin-trade trade-id symbol>`: ask for a trade, see the votes come in, the consensus, who dissents, and why.
@@ -49,7 +44,7 @@ export class FinTrade extends DeskElement {
   /** The event that is shown elsewhere. */
   @property() chosen = "";
   readonly #trade = new Resource<TradeView>(this);
-  readonly #choices = new Resource<Choices>(this);
+  readonly #choices = new Choices(this);
   readonly #submission = new Submission(this);
 
   protected override updated(changed: Map<string, unknown>): void {
@@ -57,13 +52,7 @@ export class FinTrade extends DeskElement {
   }
 
   protected override refresh(): void {
-    void this.#choices.load("choices", async (client) => {
-      const [symbols, { portfolios }] = await Promise.all([
-        this.connection.views.watchlist(),
-        client.get("/api/portfolios"),
-      ]);
-      return { symbols, portfolios };
-    });
+    this.#choices.read();
     this.#read(false);
   }
 
@@ -111,7 +100,7 @@ export class FinTrade extends DeskElement {
   }
 
   #form() {
-    const { symbols = [], portfolios = [] } = this.#choices.value ?? {};
+    const { symbols, portfolios } = this.#choices;
     return html`<form @submit=${this.#ask}>
       ${choice("side", "Side", ["buy", "sell"], "buy")}
       <label class="field">Shares <input name="quantity" type="number" min="0.01" step="any" value="100" required /></label>

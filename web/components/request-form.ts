@@ -1,6 +1,7 @@
 import { html, nothing } from "lit";
 import { DeskError } from "../client/desk-error";
 import type { DeskElement } from "./desk-element";
+import { Resource } from "./resource";
 
 /** Sends what a form asks for, once, and tells why it could not. */
 export class Submission {
@@ -41,6 +42,34 @@ export class Submission {
     this.problem = problem;
     this.isSent = isSent;
     this.host.requestUpdate();
+  }
+}
+
+/** What a form chooses from: the symbols that the desk follows, and the caller's portfolios. */
+export class Choices {
+  readonly #known: Resource<{ symbols: string[]; portfolios: string[] }>;
+
+  constructor(private readonly host: DeskElement) {
+    this.#known = new Resource(host);
+  }
+
+  /** Read them anew; until then the last ones stay. */
+  read(): void {
+    void this.#known.load("choices", async (client) => {
+      const [symbols, { portfolios }] = await Promise.all([
+        this.host.connection.views.watchlist(),
+        client.get("/api/portfolios"),
+      ]);
+      return { symbols, portfolios };
+    });
+  }
+
+  get symbols(): readonly string[] {
+    return this.#known.value?.symbols ?? [];
+  }
+
+  get portfolios(): readonly string[] {
+    return this.#known.value?.portfolios ?? [];
   }
 }
 
