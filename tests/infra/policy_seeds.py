@@ -120,8 +120,10 @@ POLICIES = (
         "allowedOrigins: union(allowedOrigins, ['*']),",
         "origins should be named one by one",
     ),
-    Seed(APP, "'Return401'", "'RedirectToLoginPage'", "authentication should be enabled, required"),
-    Seed(APP, "['/api/health']", "['/api']", "only /api/health should be open"),
+    Seed(APP, "'AllowAnonymous'", "'Return401'", "who is not signed in should get the page"),
+    Seed(
+        APP, "requireAuthentication: false", "requireAuthentication: true", "who is not signed in should get the page"
+    ),
     Seed(
         APP,
         "allowedAudiences: [authClientId, ",

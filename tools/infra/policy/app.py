@@ -69,16 +69,14 @@ def _scale(place: str, scale: Value) -> Iterator[Finding]:
 
 
 def authentication(expansion: Expansion) -> Iterator[Finding]:
-    """Give where App Service authentication is half on, and where browsers or probes could not get through."""
+    """Give where App Service authentication is off, and where browsers or probes could not get through."""
     auth = the(expansion, f"{SITE}/config", "authsettingsV2")
     site = the(expansion, SITE)
     enabled = at(auth.body, "properties.platform.enabled")
     required = at(auth.body, "properties.globalValidation.requireAuthentication")
     action = at(auth.body, "properties.globalValidation.unauthenticatedClientAction")
-    if not enabled == required == (action == "Return401"):
-        yield Finding(auth.place, "authentication should be enabled, required and answered with 401, or none of these")
-    if at(auth.body, "properties.globalValidation.excludedPaths") != ["/api/health"]:
-        yield Finding(auth.place, "only /api/health should be open to everyone")
+    if required or action != "AllowAnonymous":
+        yield Finding(auth.place, "who is not signed in should get the page that asks them to")
     provider = at(auth.body, "properties.identityProviders.azureActiveDirectory")
     client, audiences = at(provider, "registration.clientId"), at(provider, "validation.allowedAudiences")
     if enabled and audiences != [client, f"api://{client}"]:
