@@ -8,6 +8,7 @@ from local.client import DEFAULT_PORT
 if TYPE_CHECKING:
     from local.host import Host
 
+NO_DASHBOARD = "nothing yet: with Node 20 or later, `make web` builds the dashboard"
 _RANGE = re.compile(r"\S+ to \S+")
 _BOUNDS = ("max_gain", "max_loss")
 _SIDES = {True: "for", False: "against"}
@@ -29,6 +30,8 @@ def described(host: "Host") -> dict[str, Any]:
 
 def banner(host: "Host") -> str:
     """Say in at most 15 lines what runs, what to open and what to try."""
+    from functions.api.web import is_built  # the other commands do not load the function app
+
     about, url, settings = described(host), host.url, host.desk.settings
     port = "" if url.endswith(f":{DEFAULT_PORT}") else f" --port {url.rpartition(':')[2]}"
     left = "" if settings.is_live or host.desk.ingest.opened_at == settings.feed_start else ", where it was left"
@@ -39,7 +42,8 @@ def banner(host: "Host") -> str:
             f"Market data: {feed}; the desk's clock says {host.desk.clock.now():%Y-%m-%d %H:%M} UTC{left}",
             f"Watching: {', '.join(about['symbols'])}",
             "",
-            f"Open   {url}/api/docs",
+            f"Open   {url if is_built() else NO_DASHBOARD}",
+            f"API    {url}/api/docs",
             f"Watch  .venv/bin/finagent events --follow{port}",
             "Try",
             f"  curl '{url}/api/events?types=analysis.completed&limit=3'",

@@ -56,6 +56,11 @@ async def get_asset(name: str, accept_encoding: Encodings = "", if_none_match: K
     return _file(f"assets/{name}", accept_encoding, if_none_match, _FOR_EVER)
 
 
+def is_built() -> bool:
+    """Say whether there is a dashboard to open."""
+    return "index.html" in _site()
+
+
 def _top(name: str) -> None:
     @router.get(f"/{name}")
     async def get_file(accept_encoding: Encodings = "", if_none_match: Known = "") -> Response:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from functions.api.web import is_built
+from local.report import NO_DASHBOARD
 from tests.e2e.process import ROOT, DeskProcess, environment, finagent, read_log
 
 HEAVY = ("mem0", "alpaca", "openai", "pandas", "scipy", "fastapi", "numpy")
@@ -95,6 +97,8 @@ def test_host_when_it_runs_listens_on_loopback_only_and_prints_a_short_banner(tm
         process.terminate()
         assert process.wait(timeout=30) == 0
     assert "http://127.0.0.1:" in lines[0]
+    (opened,) = [line.split(maxsplit=1)[1].strip() for line in lines if line.startswith("Open ")]
+    assert opened == (lines[0].split()[3] if is_built() else NO_DASHBOARD)
     assert sum("curl" in line for line in lines) == 3
 
 
