@@ -77,12 +77,12 @@ export class Connection {
   }
 
   #begin(): void {
+    void this.#readClock();
     this.feed.start();
     this.#leave = onReturn(() => {
       this.feed.wake();
       void this.#readClock();
     });
-    void this.#readClock();
   }
 
   #end(): void {

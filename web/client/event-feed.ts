@@ -161,15 +161,16 @@ export class EventFeed extends EventTarget {
     return this.#cursor === AT_THE_END && this.#newest > 0;
   }
 
-  /** An empty batch tells no cursor, so where the end is must be known before a stream is opened there. */
+  /** A plain request tells at once that all is well, and where the end is; what is held open may tell nothing for long. */
   #streams(how: Attention): boolean {
     const isPossible = this.#streaming !== undefined && !this.client.access.key && this.#cursor !== AT_THE_END;
-    return isPossible && how === "watching" && this.#failures === 0 && this.#trust.isGiven;
+    return isPossible && how === "watching" && this.#status.state === "current" && this.#trust.isGiven;
   }
 
   /** With a key the request itself is held open, as a stream would be. */
   #holds(how: Attention): boolean {
-    return this.client.access.key !== "" && how === "watching" && this.#cursor !== AT_THE_END && this.#failures === 0;
+    const isPossible = this.client.access.key !== "" && this.#cursor !== AT_THE_END;
+    return isPossible && how === "watching" && this.#status.state === "current";
   }
 
   #take(page: EventPage, how: Attention): number {

@@ -178,6 +178,13 @@ test("feed when it is given a cursor goes on from there", async () => {
   expect(ids).toEqual(["b", "c"]);
 });
 
+test("feed when it goes on from a cursor says that all is well before it waits for more", async () => {
+  desk.fault = ({ url }) => url?.startsWith("/api/stream") === true; // held for ever
+  follow({ after: "log1-0", patienceSeconds: 60 });
+  await until(isCurrent);
+  await until(() => streamed() === 1);
+});
+
 test("feed when nobody looks holds no request open", async () => {
   follow({ isHidden: () => true, rhythm: { ...QUICK, hiddenSeconds: 0.02 } });
   await until(() => polled() > 3);
