@@ -59,19 +59,21 @@ def _replay(api: httpx.Client) -> str:
 
 def _take(browser: Browser, url: str, subjects: dict[str, str], size: tuple[int, int], name: str) -> None:
     with context(browser, size, dark=name.startswith("dark")) as profile:
-        page = profile.new_page()
-        page.goto(url)
         for view, shown in SHOWN.items():
+            page = profile.new_page()  # nothing that was chosen in another view
             page.goto(f"{url}/#/{view}{subjects.get(view, '')}")
             expect(page.locator(shown).first).to_be_visible()
             _settle(page, view)
             page.screenshot(path=FOLDER / f"ui-{view}-{name}.png", full_page=True)
+            page.close()
 
 
 def _settle(page: Page, view: str) -> None:
     if view == "trade":
         page.locator("fin-decision g[role=button]").nth(1).click()
     expect(page.get_by_text("Loading…")).to_have_count(0)
+    expect(page.get_by_text("Connecting…")).to_have_count(0)
+    page.evaluate("scrollTo(0, 0)")  # a click may have brought its subject into view
     page.mouse.move(0, 0)  # a chart shows where it is
     page.wait_for_timeout(SETTLED_MILLISECONDS)
 

@@ -93,6 +93,13 @@ def test_view_when_the_screen_is_a_phones_is_no_wider_and_ends_with_what_it_show
     page = open_view(show, view, trade, PHONE)
     if view == "desk":
         expect(page.locator("fin-events li").nth(40)).to_be_attached()  # more than its panel has room for
+    if view == "operations":
+        assert (
+            page.locator("fin-operations .scroll:has(.costs)").evaluate(
+                "({scrollWidth, clientWidth}) => scrollWidth - clientWidth"
+            )
+            <= 0
+        )
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     assert page.evaluate(BLANK) < MOST_BLANK
 

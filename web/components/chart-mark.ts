@@ -23,15 +23,15 @@ export interface Mark {
 }
 
 export type Kind = "crash" | "whale" | "news" | "opinion" | "consensus";
-type Look = Pick<SeriesMarkerBar<UTCTimestamp>, "shape" | "position" | "text"> & { colour: keyof Colours };
+type Look = Pick<SeriesMarkerBar<UTCTimestamp>, "shape" | "position"> & { colour: keyof Colours };
 
 /** How each kind of mark looks, and what the legend says of it. */
 export const LOOKS: Record<Kind, Look> = {
-  crash: { shape: "arrowDown", position: "aboveBar", colour: "down", text: "Crash" },
-  whale: { shape: "circle", position: "belowBar", colour: "warn", text: "" },
-  news: { shape: "square", position: "aboveBar", colour: "quiet", text: "" },
-  opinion: { shape: "circle", position: "aboveBar", colour: "accent", text: "" },
-  consensus: { shape: "arrowUp", position: "belowBar", colour: "accent", text: "Consensus" },
+  crash: { shape: "arrowDown", position: "aboveBar", colour: "down" },
+  whale: { shape: "circle", position: "belowBar", colour: "warn" },
+  news: { shape: "square", position: "aboveBar", colour: "quiet" },
+  opinion: { shape: "circle", position: "aboveBar", colour: "accent" },
+  consensus: { shape: "arrowUp", position: "belowBar", colour: "accent" },
 };
 
 /** Give the marks of a symbol among events, each at the first bar that closed when it had happened. */

@@ -1,5 +1,5 @@
 import type { DeskEvent, EventOf, EventType } from "../client/event";
-import { count, percent, plain, price, short, stance, usd, words } from "./number-text";
+import { count, counted, percent, plain, price, short, stance, usd, words } from "./number-text";
 import { moment } from "./time-text";
 
 /** What an event says in one line. */
@@ -10,8 +10,6 @@ export interface EventText {
   tone: "up" | "down" | "warn" | "";
 }
 
-const counted = (many: number, one: string, several: string) =>
-  many === 1 ? `one ${one}` : `${count(many)} ${several}`;
 const tone = (value: number) => (value > 0 ? "up" : value < 0 ? "down" : "");
 
 type Tellers = { [T in EventType]: (event: EventOf<T>) => EventText };

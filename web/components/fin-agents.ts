@@ -24,6 +24,7 @@ export class FinAgents extends DeskElement {
       .bar { min-width: 64px; }
       button.name { white-space: nowrap; color: var(--text); font-weight: 600; text-decoration: none; }
       button.name:hover, button.name[aria-expanded="true"] { color: var(--accent); text-decoration: underline; }
+      @media (max-width: 600px) { th.number { white-space: normal; } .bar { min-width: 40px; } button.name { white-space: normal; } }
     `,
   ];
 
@@ -66,7 +67,7 @@ export class FinAgents extends DeskElement {
     return html`<div class="scroll" tabindex="0"><table>
       <thead><tr><th scope="col">Agent</th><th scope="col" class="number">Votes</th><th scope="col" class="number">Abstains</th>
         <th scope="col" class="number" title="Graded votes whose direction was right">Right</th>
-        <th scope="col" title="Brier score: 0 is certain and right, 0.25 a coin, 1 certain and wrong">Brier score</th><th scope="col" class="number">Last heard</th></tr></thead>
+        <th scope="col" class="number" title="Brier score: 0 is certain and right, 0.25 a coin, 1 certain and wrong">Brier score</th><th scope="col" class="number">Last heard</th></tr></thead>
       <tbody>${agents.map((agent) => this.#row(agent, found.get(agent.name)))}</tbody>
     </table></div>${this.chosen ? html`<fin-agent .base=${this.base} name=${this.chosen}></fin-agent>` : nothing}`;
   }
@@ -78,7 +79,7 @@ export class FinAgents extends DeskElement {
       <td class="number">${tally?.votes || NONE}</td>
       <td class="number">${tally?.votes ? percent(tally.abstained / tally.votes, 0) : NONE}</td>
       <td class="number">${tally?.graded ? `${percent(tally.hits / tally.graded, 0)} of ${tally.graded}` : NONE}</td>
-      <td class="bar">${tally?.graded ? html`${tally.brier.toFixed(2)} ${share(tally.brier, 0.5, "accent", `Brier score ${tally.brier.toFixed(2)}, a coin has 0.25`, 0.25)}` : NONE}</td>
+      <td class="number bar">${tally?.graded ? html`${tally.brier.toFixed(2)} ${share(tally.brier, 0.5, "accent", `Brier score ${tally.brier.toFixed(2)}, a coin has 0.25`, 0.25)}` : NONE}</td>
       <td class="number quiet">${tally?.lastAt ? ago(tally.lastAt, this.now) : NONE}</td>
     </tr>`;
   }

@@ -37,6 +37,7 @@ export class FinChart extends DeskElement {
       footer { display: flex; flex-wrap: wrap; gap: 4px 12px; align-items: center; padding: 5px 12px 7px; font-size: 12px; color: var(--quiet); }
       footer .credit { margin-left: auto; }
       footer button { min-height: 24px; font-size: 12px; padding: 0 8px; }
+      .accent { color: var(--accent); }
       .ranges { display: flex; gap: 4px; }
     `,
   ];
@@ -197,6 +198,7 @@ export class FinChart extends DeskElement {
   #footer() {
     return html`<footer>
       <span class="ranges" role="group" aria-label="Range">${RANGES.map(([name, bars]) => html`<button @click=${() => this.#canvas?.showLast(bars)}>${name}</button>`)}</span>
+      <span><span class="down">↓</span> crash, <span class="quiet">■</span> news, <span class="accent">●</span> vote, <span class="accent">↑</span> consensus, <span class="warn">●</span> below: unusual volume</span>
       <span>Averages of 50 and 200 closes; shaded: where the oracle sees the price with 50 and 90 % probability</span>
       <span class="credit">Chart by <a href="https://www.tradingview.com/" rel="noopener" target="_blank">TradingView</a></span>
     </footer>`;

@@ -48,11 +48,11 @@ export class FinEvents extends DeskElement {
       .held { min-height: 20px; padding: 0 8px; font-size: 12px; }
       ol { position: relative; height: var(--fin-events-height, 420px); overflow-y: auto; overflow-anchor: none; }
       li + li { border-top: 1px solid var(--line); }
-      .row { display: grid; grid-template-columns: 64px minmax(0, 1fr); gap: 0 10px; width: 100%; padding: 4px 12px; border: 0; border-radius: 0; background: none; text-align: left; }
+      .row { display: grid; grid-template-columns: 72px minmax(0, 1fr); gap: 0 10px; width: 100%; padding: 4px 12px; border: 0; border-radius: 0; background: none; text-align: left; }
       .row:hover { background: var(--raised); }
       .row:focus-visible { outline-offset: -2px; }
       .row[aria-current="true"] { background: var(--raised); }
-      .when { font-size: 12px; color: var(--quiet); white-space: nowrap; }
+      .when { font-size: 12px; color: var(--quiet); }
       .what { overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow-wrap: anywhere; }
     `,
   ];

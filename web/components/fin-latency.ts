@@ -2,7 +2,7 @@ import { html } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import type { HopView, Latency } from "../generated/schema";
 import { DeskElement } from "./desk-element";
-import { words } from "./number-text";
+import { counted, words } from "./number-text";
 import { stretch } from "./picture";
 import { Resource } from "./resource";
 import { took } from "./time-text";
@@ -47,11 +47,12 @@ export class FinLatency extends DeskElement {
     const starts = hops.map((hop) => Date.parse(hop.started) - hop.wait_ms);
     const first = Math.min(...starts);
     const whole = Math.max(...hops.map((hop, index) => (starts[index] ?? 0) - first + length(hop)), 1);
+    const later = all.length - hops.length;
     return html`<div class="body scroll" tabindex="0"><table>
       <thead><tr><th scope="col">Step</th><th scope="col">Queue, work, store</th><th scope="col" class="number">Took</th></tr></thead>
       <tbody>${hops.map((hop, index) => this.#row(hop, (starts[index] ?? 0) - first, whole))}</tbody>
     </table>
-    <p class="quiet">Grey: in the queue. Blue: at work. Amber: reading and writing. In bold is what the consensus waited for.${hops.length < all.length ? ` ${all.length - hops.length} steps came after it.` : ""}</p></div>`;
+    <p class="quiet">Grey: in the queue. Blue: at work. Amber: reading and writing. In bold is what the consensus waited for.${later ? ` After it came ${counted(later, "step", "steps")}.` : ""}</p></div>`;
   }
 
   #row(hop: HopView, start: number, whole: number) {

@@ -30,6 +30,7 @@ export class FinOperations extends DeskElement {
       .column { display: grid; gap: 10px; min-width: 0; }
       @media (max-width: 900px) { :host { grid-template-columns: minmax(0, 1fr); } }
       .bar { width: 26%; min-width: 64px; }
+      @media (max-width: 600px) { .bar, .costs :is(th, td):nth-child(4) { display: none; } .costs td:first-child { overflow-wrap: anywhere; } }
       .reason { overflow-wrap: anywhere; }
       .by { display: flex; gap: 6px; margin-bottom: 8px; flex-wrap: wrap; }
       .total > * { font-weight: 600; border-top: 1px solid var(--line); }
@@ -148,8 +149,8 @@ export class FinOperations extends DeskElement {
               this.#readCosts();
             }}>By ${by}</button>`,
         )}
-      </div><div class="scroll" tabindex="0"><table>
-      <thead><tr><th scope="col">${words(this.by)}</th><th scope="col" class="number">Runs</th><th scope="col" class="number">Work</th><th scope="col" class="number">Store</th><th scope="col"></th><th scope="col" class="number">${costs.currency}</th></tr></thead>
+      </div><div class="scroll" tabindex="0"><table class="costs">
+      <thead><tr><th scope="col">${words(this.by)}</th><th scope="col" class="number">Runs</th><th scope="col" class="number">Work</th><th scope="col" class="number">Store</th><th scope="col" class="bar"></th><th scope="col" class="number">${costs.currency}</th></tr></thead>
       <tbody>${[...costs.groups, costs.total].map(
         (
           group,

@@ -32,7 +32,7 @@ export class FinPlayback extends DeskElement {
       .agents td { vertical-align: top; }
       .agents .bar { min-width: 60px; width: 12%; }
       .subject { display: inline-block; margin-right: 14px; }
-      .agents .voted { white-space: nowrap; }
+      .agents .name, .agents .voted { white-space: nowrap; }
       @media (max-width: 600px) {
         .agents tr > .bar { display: none; }
         .agents tbody tr { display: grid; padding: 6px 0; border-top: 1px solid var(--line); }

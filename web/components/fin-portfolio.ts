@@ -38,6 +38,7 @@ export class FinPortfolio extends DeskElement {
       .figures dd small { font-size: 12px; font-weight: 400; color: var(--quiet); }
       .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 14px 24px; }
       .bar { width: 30%; min-width: 64px; }
+      @media (max-width: 600px) { .bar { width: auto; min-width: 40px; } }
       nav { display: flex; flex-wrap: wrap; gap: 6px; }
     `,
   ];
@@ -146,7 +147,7 @@ export class FinPortfolio extends DeskElement {
       <div><dt>Below its highest</dt><dd>${percent(risk?.measures["drawdown"], 1)}</dd></div>
       <div><dt title="How much it moves with the market">Beta</dt><dd>${risk?.measures["beta"]?.toFixed(2) ?? NONE}</dd></div>
     </dl>
-    ${risk?.breaches.map(({ limit, value, allowed }) => html`<p class="down">Over the limit ${limit.replaceAll("_", " ")}: ${percent(value, 1)}, allowed are ${percent(allowed, 1)}</p>`)}`;
+    ${risk?.breaches.map(({ limit, value, allowed }) => html`<p class="down">Over the limit ${limit.replaceAll("_", " ").replace(":", " of ")}: ${percent(value, 1)}, allowed are ${percent(allowed, 1)}</p>`)}`;
   }
 
   #holdings({ positions, risk }: PortfolioView) {

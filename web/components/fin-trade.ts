@@ -26,6 +26,7 @@ export class FinTrade extends DeskElement {
       details summary { cursor: pointer; }
       details table { margin: 4px 0 8px; }
       .why { max-width: 60ch; }
+      .voter { white-space: nowrap; }
       @media (max-width: 600px) {
         .votes thead { display: none; }
         .votes > tbody > tr { display: grid; grid-template-columns: minmax(0, 1fr) 60px 56px; gap: 0 8px; padding: 6px 0; border-bottom: 1px solid var(--line); }
@@ -147,7 +148,7 @@ export class FinTrade extends DeskElement {
       ? html`<span class="quiet">abstains</span>`
       : leaning(value, confidence, `${stance(value)} at ${percent(confidence, 0)} confidence`);
     return html`<tr>
-      <td><button class="link" @click=${() => this.choose("event", opinion.event)}>${words(agent)}</button>
+      <td><button class="link voter" @click=${() => this.choose("event", opinion.event)}>${words(agent)}</button>
         ${isDissent ? html`<div class="quiet">dissents</div>` : nothing}${late ? html`<div class="warn">late</div>` : nothing}</td>
       <td class="bar">${bar}</td>
       <td class="number">${abstained ? "" : stance(value)}</td>

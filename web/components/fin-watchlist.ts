@@ -37,7 +37,7 @@ export class FinWatchlist extends DeskElement {
       tr > :last-child { padding-right: 12px; }
       td { padding-top: 6px; padding-bottom: 6px; }
       .bar { min-width: 50px; width: 18%; }
-      @media (max-width: 600px) { th, td { padding-right: 7px; } td.bar { min-width: 42px; } }
+      @media (max-width: 600px) { .bar { min-width: 30px; } .picture { min-width: 26px; } }
       button.name { background: none; border: 0; padding: 0; min-height: 0; font-weight: 600; }
     `,
   ];
@@ -85,7 +85,7 @@ export class FinWatchlist extends DeskElement {
     if (!rows.length) return html`<p class="note">No prices yet. Bars appear when the feed has brought the first.</p>`;
     return html`<div class="scroll"><table>
       <thead><tr><th scope="col">Symbol</th><th scope="col" class="number">Last, USD</th><th scope="col" class="number">Change</th>
-        <th scope="col">Trend</th><th scope="col">News</th><th scope="col" class="number" title="Expected return over 21 trading days, and its standard deviation">In 21 days</th></tr></thead>
+        <th scope="col" class="bar">Trend</th><th scope="col" class="bar">News</th><th scope="col" class="number" title="Expected return over 21 trading days, and its standard deviation">In 21 days</th></tr></thead>
       <tbody>${rows.map((each) => this.#row(each))}</tbody>
     </table></div>`;
   }

@@ -32,6 +32,11 @@ export function count(value: number): string {
   return value.toLocaleString("en-US", { maximumFractionDigits: 2 });
 }
 
+/** So many of something, in words where it is one. */
+export function counted(many: number, one: string, several: string): string {
+  return many === 1 ? `one ${one}` : `${count(many)} ${several}`;
+}
+
 /** A large count in three digits: 12.3 M. */
 export function short(value: number): string {
   return value.toLocaleString("en-US", { notation: "compact", maximumSignificantDigits: 3 });

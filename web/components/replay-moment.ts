@@ -101,7 +101,7 @@ function lastVote(name: string, decided: readonly Decided[]) {
   for (const each of decided) {
     const vote = each.votes.find(({ agent }) => agent === name);
     if (vote)
-      return html`<td class="voted">${said(vote)} <span class="quiet">${each.side} ${count(each.quantity)} ${each.symbol}, ${day(each.decided_at)}</span></td>
+      return html`<td class="voted">${said(vote)} <span class="quiet">on ${each.side} ${count(each.quantity)} ${each.symbol}, ${day(each.decided_at)}</span></td>
         <td class="bar">${vote.abstained ? nothing : leaning(vote.stance, vote.confidence, `Stance ${stance(vote.stance)}, confidence ${percent(vote.confidence, 0)}`)}</td>`;
   }
   return html`<td class="voted quiet">None yet</td><td class="bar"></td>`;

@@ -68,8 +68,13 @@ export const tables = css`
   th, td { padding: 4px 10px 4px 0; border-bottom: 1px solid var(--line); vertical-align: baseline; }
   th:last-child, td:last-child { padding-right: 0; }
   th.number { text-align: right; }
+  :where(.number + :not(.number, .bar)):is(th, td) { padding-left: 10px; }
   tbody tr:last-child > * { border-bottom: none; }
   .scroll { position: relative; overflow-x: auto; }
+  @media (max-width: 600px) {
+    th, td { padding-right: 6px; }
+    :where(.number + :not(.number, .bar)):is(th, td) { padding-left: 4px; }
+  }
 `;
 
 export const panel = css`
