@@ -9,17 +9,23 @@ import typer
 
 from shared.errors import FinAgentError
 
+STOPPED = 130
+"""Exit code of a command that was stopped by Ctrl-C."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
 
 
 @contextmanager
 def complaints() -> Iterator[None]:
-    """Say what is wrong in one line, and exit with 2."""
+    """Say in one line what is wrong, and exit with 2; or that the command was stopped, with 130 as shells do."""
     try:
         yield
     except FinAgentError as error:
         typer.echo(f"finagent: {error}", err=True)
         raise typer.Exit(2) from error
+    except KeyboardInterrupt as error:
+        typer.echo("finagent: stopped before the end", err=True)
+        raise typer.Exit(STOPPED) from error
 
 
 def print_json(document: Any) -> None:

@@ -57,7 +57,11 @@ def backtest(
         if own := sorted(given.keys() & _OPTIONS):
             raise InvalidError(f"--set: {own[0]} has an option of its own")
         given |= {"first_day": _day("--from", first_day), "last_day": _day("--to", last_day)}
-        given |= {"symbols": tuple(dict.fromkeys(symbols.upper().split(","))), "cash": cash, "rebalance": rebalance}
+        given |= {
+            "symbols": tuple(dict.fromkeys(map(str.strip, symbols.upper().split(",")))),
+            "cash": cash,
+            "rebalance": rebalance,
+        }
         given |= {"agents": tuple(filter(None, agents.split(",")))}
         asked = _configuration(given | {"benchmark": benchmark, "news": news})
         if actions and not bars:

@@ -20,6 +20,7 @@ from shared.events.envelope import Event
 from shared.replay import debug_case
 from shared.replay.debug import Step, as_replayed, differences, reproduced, steps, story, used_by
 from shared.replay.debug_case import Case
+from shared.replay.whole_file import write_whole
 
 _MOST_CHANGES = 8
 _WIDEST = 80
@@ -143,10 +144,7 @@ def _write(export: Path, correlation: str, case: Case, different: list[str]) -> 
     title = f"{first.type} of {first.time:%Y-%m-%d %H:%M} UTC"
     note = _AS_REPLAYED.format(count=len(different)) if different else ""
     text = _EXPORTED.format(title=title[:1].upper() + title[1:], correlation=correlation, note=note)
-    try:
-        export.write_text(text, "utf-8")
-    except OSError as error:
-        raise InvalidError(f"{export}: cannot be written: {error.strerror}") from error
+    write_whole(export, text.encode())
 
 
 def _walk(found: list[Step], breakpoints: frozenset[str], step: bool) -> bool:

@@ -63,7 +63,7 @@ class InMemoryProjectionStore:
         limit: int = 1,
     ) -> list[Row]:
         """Give what was known at `as_of`, oldest first."""
-        rows, found = self._rows.get((view, key), []), dict[datetime, Row]()
+        rows, found = self._kept(view, key), dict[datetime, Row]()
         last = as_of if until is None else min(as_of, until)
         # Mostly all is asked for that is known by now.
         end = len(rows) if rows and rows[-1].valid_at <= last else bisect_right(rows, last, key=_valid_at)
@@ -77,6 +77,9 @@ class InMemoryProjectionStore:
             if row.known_at <= as_of:
                 found.setdefault(row.valid_at, row)
         return list(reversed(found.values()))
+
+    def _kept(self, view: str, key: str) -> list[Row]:
+        return self._rows.get((view, key), [])
 
     def edition(self, view: str, key: str) -> Edition | None:
         """Give the edition of a key's rows."""

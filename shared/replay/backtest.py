@@ -47,6 +47,8 @@ class Diary:
         The closes in the range, and what the portfolio was worth at each; the first is its opening.
     closes : dict of str to dict of datetime to float
         Closes by symbol and moment, the opening's among them.
+    known : dict of str to pair of datetime
+        When the first and the last bar of a symbol closed.
     invested : list of float
         Share of the value that was not cash.
     losses_expected : list of float or None
@@ -68,6 +70,7 @@ class Diary:
     decisions: dict[str, int] = field(default_factory=dict)
     votes: dict[str, tuple[Vote, ...]] = field(default_factory=dict)
     graded: dict[str, OpinionGraded] = field(default_factory=dict)
+    known: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
     bars: int = 0
     models: set[str] = field(default_factory=set)
     chronicle: Chronicle = field(default_factory=Chronicle)
@@ -201,6 +204,8 @@ class Run:
         self._diary.bars += len(event.data.bars)
         for bar in event.data.bars:
             self._last[bar.symbol] = bar.closed_at, bar.close
+            first, _ = self._diary.known.setdefault(bar.symbol, (bar.closed_at, bar.closed_at))
+            self._diary.known[bar.symbol] = first, bar.closed_at
 
     def _close(self) -> None:
         """Put down what the portfolio was worth at the moment that is over now."""

@@ -103,16 +103,16 @@ def _moment(text: str) -> datetime:
     try:
         return datetime.combine(date.fromisoformat(text), time(16), NEW_YORK).astimezone(UTC)
     except ValueError:
-        moment = _instant(text)
-    if moment.tzinfo is None:
-        raise InvalidError(f"time: {text} has no offset from UTC, as in 2008-01-02T16:00:00-05:00")
-    return moment.astimezone(UTC)
+        return _instant(text)
 
 
 def _instant(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise InvalidError(f"time: {text} has no offset from UTC, as in 2008-01-02T16:00:00-05:00")
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise InvalidError(
             f"time: {text[:40]!r} is neither a day such as 2008-01-02 nor a time with its zone"
         ) from error

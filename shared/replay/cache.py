@@ -1,6 +1,5 @@
 """A market source's history on disk: what a vendor was asked for once is not asked for again."""
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -14,6 +13,7 @@ from shared.events.market import Bar, Interval
 from shared.events.news import NewsItem
 from shared.events.portfolio import Portfolio
 from shared.market.port import MarketSource
+from shared.replay.whole_file import write_whole
 
 _BARS, _NEWS = TypeAdapter(list[Bar]), TypeAdapter(list[NewsItem])
 
@@ -26,8 +26,8 @@ SETTLED_AFTER = timedelta(days=7)
 class CachedMarketSource:
     """A `MarketSource` around another, for history that is over: nothing in it is ever asked for anew.
 
-    A window that ends within the last week is asked for each time, and so is one without any bar: what has none may be
-    what the vendor does not have yet.
+    A window that ends within the last week is asked for each time, and so is one in which a symbol has no bar: the
+    vendor may not have it yet.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ class CachedMarketSource:
     async def bars(self, symbols: tuple[str, ...], interval: Interval, start: datetime, end: datetime) -> list[Bar]:
         """Give the bars of a window, as they were when it was first asked for."""
         path = self._path("bars", symbols, interval, start, end)
-        if (kept := _read(path, _BARS)) is None:
+        if (kept := _read(path, _BARS)) is None or not _are_whole(kept, symbols):
             kept = await self._source.bars(symbols, interval, start, end)
-            if kept and self._is_settled(end):
-                _write(path, _BARS.dump_json(kept))
+            if _are_whole(kept, symbols) and self._is_settled(end):
+                self._keep(path, _BARS.dump_json(kept))
         return kept
 
     async def news(self, symbols: tuple[str, ...], start: datetime, end: datetime) -> list[NewsItem]:
@@ -61,12 +61,19 @@ class CachedMarketSource:
         if (kept := _read(path, _NEWS)) is None:
             kept = await self._source.news(symbols, start, end)
             if self._is_settled(end):
-                _write(path, _NEWS.dump_json(kept))
+                self._keep(path, _NEWS.dump_json(kept))
         return kept
 
     async def portfolio(self) -> Portfolio | None:
         """Give None: history has no account."""
         return None
+
+    def _keep(self, path: Path, body: bytes) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidError(f"{self._folder}: cannot be written: {error.strerror}") from error
+        write_whole(path, body)
 
     def _is_settled(self, end: datetime) -> bool:
         return end + SETTLED_AFTER <= self._now()
@@ -76,6 +83,10 @@ class CachedMarketSource:
         return self._folder / f"{kind}-{sha256(key.encode()).hexdigest()[:24]}.json"
 
 
+def _are_whole(bars: Sequence[Bar], symbols: Sequence[str]) -> bool:
+    return {bar.symbol for bar in bars}.issuperset(symbols)
+
+
 def _read[T](path: Path, kind: TypeAdapter[T]) -> T | None:
     try:
         return kind.validate_json(path.read_bytes())
@@ -83,14 +94,3 @@ def _read[T](path: Path, kind: TypeAdapter[T]) -> T | None:
         return None
     except (OSError, ValidationError) as error:
         raise InvalidError(f"{path}: what was kept cannot be read; remove it to ask again") from error
-
-
-def _write(path: Path, body: bytes) -> None:
-    written = path.with_suffix(f".{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written.write_bytes(body)
-        written.replace(path)
-    except OSError as error:
-        written.unlink(missing_ok=True)
-        raise InvalidError(f"{path}: cannot be written: {error.strerror}") from error

@@ -11,15 +11,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, Field, ValidationError
+
 from shared.agents.decision import Decision, Handler
 from shared.agents.registry import CANDIDATES, STATES
 from shared.errors import InvalidError, MissingError
-from shared.events.catalogue import decode
+from shared.events.catalogue import decode, describe
 from shared.events.emit import Emit
 from shared.events.envelope import Event
 from shared.events.trade import TradeDeadlineReached, TradeRequested
 from shared.llm.recorded import RecordedModel
 from shared.replay.engine import Engine, Handled, Outcome
+from shared.replay.whole_file import write_whole
 from shared.replay.world import World
 from shared.runtime import Role
 from shared.settings import Settings
@@ -82,6 +85,15 @@ class Case:
         """What a language model said; None where none was asked."""
         asked = [event for event in (*self.came, *self.told) if is_told(event)]
         return RecordedModel.of(asked) if asked else None
+
+
+class _Head(BaseModel):
+    """What a file begins with."""
+
+    settings: dict[str, str]
+    pace: float = Field(gt=0, allow_inf_nan=False)
+    made: int = Field(ge=0)
+    late: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,21 +243,14 @@ def write(case: Case, path: Path) -> None:
     InvalidError
         The file cannot be written.
     """
-    head = {
-        "finagent_case": _VERSION,
-        "pace": case.pace,
-        "made": case.made,
-        "late": case.late,
-        "settings": dict(case.settings),
-    }
-    lines = [json.dumps(head).encode(), *_lines("played", case.played), *_lines("came", case.came)]
+    head = _Head(settings=dict(case.settings), pace=case.pace, made=case.made, late=case.late)
+    lines = [
+        json.dumps({"finagent_case": _VERSION, **head.model_dump()}).encode(),
+        *_lines("played", case.played),
+        *_lines("came", case.came),
+    ]
     lines += _lines("told", case.told)
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_bytes(b"\n".join(lines) + b"\n")
-        part.replace(path)
-    except OSError as error:
-        raise InvalidError(f"{path}: cannot be written: {error.strerror}") from error
+    write_whole(path, b"\n".join(lines) + b"\n")
 
 
 def read(path: Path) -> Case:
@@ -260,9 +265,7 @@ def read(path: Path) -> Case:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise InvalidError(f"{path}: cannot be read: {error.strerror}") from error
-    head = _document(path, 1, lines[0] if lines else b"")
-    if head.get("finagent_case") != _VERSION:
-        raise InvalidError(f"{path}: is no case of version {_VERSION}")
+    begun = _head(path, _document(path, 1, lines[0] if lines else b""))
     found: dict[str, list[Event]] = {"played": [], "came": [], "told": []}
     for number, line in enumerate(lines[1:], 2):
         ((kind, document),) = _document(path, number, line).items() or (("", None),)
@@ -272,29 +275,27 @@ def read(path: Path) -> Case:
             raise InvalidError(f"{path}: line {number}: {error}") from error
     if not found["played"]:
         raise InvalidError(f"{path}: nothing is played in it")
-    try:
-        settings = {str(name): str(value) for name, value in head["settings"].items()}
-        return Case(
-            settings,
-            float(head["pace"]),
-            tuple(found["played"]),
-            tuple(found["came"]),
-            head["made"],
-            tuple(head["late"]),
-            tuple(found["told"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidError(f"{path}: line 1: what a case begins with is not whole") from error
+    played, came, told = map(tuple, found.values())
+    return Case(begun.settings, begun.pace, played, came, begun.made, begun.late, told)
 
 
 def _lines(kind: str, events: Iterable[Event]) -> list[bytes]:
     return [b'{"%s":%s}' % (kind.encode(), event.json_bytes) for event in events]
 
 
+def _head(path: Path, document: Mapping[str, Any]) -> _Head:
+    if document.get("finagent_case") != _VERSION:
+        raise InvalidError(f"{path}: is no case of version {_VERSION}")
+    try:
+        return _Head.model_validate(document)
+    except ValidationError as error:
+        raise InvalidError(f"{path}: line 1: {describe(error)}") from error
+
+
 def _document(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         document = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidError(f"{path}: line {number}: no JSON") from error
     if not isinstance(document, dict) or (number > 1 and len(document) != 1):
         raise InvalidError(f"{path}: line {number}: no event that was played or came")

@@ -44,18 +44,9 @@ class _ReadProjections(InMemoryProjectionStore):
         super().__init__()
         self._reads = reads
 
-    async def read(
-        self,
-        view: str,
-        key: str,
-        as_of: datetime,
-        *,
-        after: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 1,
-    ) -> list[Row]:
+    def _kept(self, view: str, key: str) -> list[Row]:
         self._reads.add(("rows", view, key))
-        return await super().read(view, key, as_of, after=after, until=until, limit=limit)
+        return super()._kept(view, key)
 
     def edition(self, view: str, key: str) -> Edition | None:
         self._reads.add(("rows", view, key))

@@ -1,6 +1,6 @@
 """The report of a backtest: what it earned beside its benchmark, what it risked, and whose advice was worth what."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from math import isfinite
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shared.events.envelope import Fact
 from shared.events.replay import TradeFill
 from shared.replay.backtest import Diary, Played
+from shared.replay.bar_file import LONGEST_GAP
 from shared.replay.chronicle import Decided, ViewChanges
 from shared.replay.manifest import Manifest
 
@@ -209,7 +210,21 @@ def _benchmark(diary: Diary, name: str, value: float) -> "Floats":
 def _labels(played: Played, manifest: Manifest) -> tuple[str, ...]:
     is_hindsight = played.backtest.news and manifest.source == "recorded"
     models = ", ".join(sorted(played.diary.models))
-    return (*((HINDSIGHT,) if is_hindsight else ()), *((CONTAMINATED.format(models),) if models else ()))
+    contaminated = (CONTAMINATED.format(models),) if models else ()
+    return (*((HINDSIGHT,) if is_hindsight else ()), *contaminated, *_missing(played))
+
+
+def _missing(played: Played) -> Iterator[str]:
+    diary, asked = played.diary, played.backtest
+    for symbol in asked.symbols:
+        if symbol not in diary.known:
+            yield f"{symbol} has no bar at all: it has no part in this."
+            continue
+        first, last = diary.known[symbol]
+        if first > diary.moments[0]:
+            yield f"{symbol} has no bar before {first:%Y-%m-%d}: the portfolio began without it."
+        if asked.ends_at - last > LONGEST_GAP:
+            yield f"{symbol} has no bar after {last:%Y-%m-%d}: what was held of it kept its last price."
 
 
 def _measures(returns: "Floats") -> Measures:

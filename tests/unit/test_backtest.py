@@ -12,7 +12,7 @@ from shared.agents.decision import Decision, Stateless
 from shared.errors import InvalidError
 from shared.events.emit import Emit
 from shared.events.envelope import Event
-from shared.events.market import MarketDataReceived
+from shared.events.market import Bar, Interval, MarketDataReceived
 from shared.events.news import HeadlineRead
 from shared.events.portfolio import PortfolioChanged
 from shared.events.rebalance import RebalanceSuggested
@@ -147,6 +147,29 @@ async def test_run_when_rows_of_the_future_are_planted_is_the_same(autumn: tuple
 async def test_run_when_there_are_no_bars_says_so(asked: dict[str, object], reason: str) -> None:
     with pytest.raises(InvalidError, match=reason):
         await played(AUTUMN.model_copy(update=asked))
+
+
+class PartialSource(AlteredMarketSource):
+    """The recording, of which IBM is there before a moment only, and Apple after it."""
+
+    async def bars(self, symbols: tuple[str, ...], interval: Interval, start: datetime, end: datetime) -> list[Bar]:
+        asked = tuple(symbol for symbol in symbols if symbol != "XYZ")
+        found = await super().bars(asked, interval, start, end)
+        early = {"IBM": True, "AAPL": False}
+        return [bar for bar in found if early.get(bar.symbol) in (None, bar.closed_at <= MIDDLE)]
+
+
+async def test_report_when_symbols_lack_bars_says_which_and_since_when() -> None:
+    asked = AUTUMN.model_copy(
+        update={"symbols": ("AAPL", "GOOG", "IBM", "XYZ"), "agents": ("risk_manager",), "lookback_days": 30}
+    )
+    result, _ = await played(asked, PartialSource(MIDDLE, 1.0))
+    said = report(result, manifest(asked, "file", "0" * 64)).labels
+    assert [label.partition(":")[0] for label in said] == [
+        "AAPL has no bar before 2008-09-22",
+        "IBM has no bar after 2008-09-19",
+        "XYZ has no bar at all",
+    ]
 
 
 def test_configuration_when_the_days_are_the_wrong_way_round_is_refused() -> None:

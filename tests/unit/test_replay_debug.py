@@ -234,7 +234,11 @@ def test_case_when_written_and_read_is_the_same(tmp_path: Path) -> None:
     [
         (0, b"", "line 1: no JSON"),
         (0, b'{"finagent_case": 99}', "no case of version 1"),
-        (0, b'{"finagent_case": 1, "pace": 1}', "line 1: what a case begins with"),
+        (0, b'{"finagent_case": 1, "pace": 1, "made": 0, "settings": {}}', "line 1: late: "),
+        (0, b'{"finagent_case": 1, "pace": 0, "made": 0, "settings": {}, "late": []}', "line 1: pace: "),
+        (0, b'{"finagent_case": 1, "pace": NaN, "made": 0, "settings": {}, "late": []}', "line 1: pace: "),
+        (0, b'{"finagent_case": 1, "pace": 1, "made": "all", "settings": {}, "late": []}', "line 1: made: "),
+        (2, b'{"played": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "line 3: no JSON"),
         (2, b"{", "line 3: no JSON"),
         (2, b'{"played": {"type": "nonsense"}}', "line 3: no event type 'nonsense'"),
         (2, b'{"other": {}}', "line 3: 'other'"),

@@ -48,6 +48,8 @@ async def test_file_when_its_rows_are_bars_gives_them_by_time(tmp_path: Path) ->
         (HEAD + GOOD + "AAPL,2008-01-03,1", "row 3: has 3 values, not 7"),
         (HEAD + GOOD.replace("2008-01-02", "01/02/2008"), "row 2: time: '01/02/2008' is neither a day"),
         (HEAD + '"AAPL', "row 2: cannot be read"),
+        (HEAD + GOOD.replace("2008-01-02", "0001-01-01T00:00:00+05:00"), "row 2: time: .* is neither a day"),
+        (HEAD + GOOD.replace("2008-01-02", "9999-12-31T23:00:00-05:00"), "row 2: time: .* is neither a day"),
     ],
 )
 def test_file_when_a_row_is_wrong_is_refused_and_the_row_named(tmp_path: Path, text: str, reason: str) -> None:
@@ -110,6 +112,27 @@ async def test_history_when_it_is_not_over_or_has_no_bar_is_asked_for_again(tmp_
         assert await late.bars(("IBM",), "1Day", START, END)
         assert await late.bars(("IBM",), "1Day", START, START + timedelta(hours=1)) == []
     assert source.asked == 2 + 1 + 2
+
+
+class LateSource(CountingSource):
+    """The recording, before its vendor had Apple's bars."""
+
+    async def bars(self, symbols: tuple[str, ...], interval: Interval, start: datetime, end: datetime) -> list[Bar]:
+        return [bar for bar in await super().bars(symbols, interval, start, end) if bar.symbol != "AAPL"]
+
+
+async def test_history_when_it_has_bars_of_some_symbols_only_is_asked_for_again(tmp_path: Path) -> None:
+    both = ("AAPL", "IBM")
+    assert {bar.symbol for bar in await CachedMarketSource(LateSource(), tmp_path).bars(both, "1Day", START, END)} == {
+        "IBM"
+    }
+    assert names(tmp_path) == []
+    source = CountingSource()
+    first = await CachedMarketSource(source, tmp_path).bars(both, "1Day", START, END)
+    only(tmp_path).write_bytes(b"[]")  # what an earlier version kept of an empty answer
+    again = await CachedMarketSource(source, tmp_path).bars(both, "1Day", START, END)
+    assert (first, source.asked) == (again, 2)
+    assert {bar.symbol for bar in first} == {"AAPL", "IBM"}
 
 
 def only(folder: Path) -> Path:
