@@ -3,11 +3,14 @@
 import asyncio
 import json
 import sqlite3
+import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -25,6 +28,10 @@ from tests.e2e.cloud import SETTINGS, Cloud, empty_cloud
 from tests.e2e.process import DeskProcess, finagent, read_log
 from tests.standins.cosmos.server import KEY
 from tests.standins.desk import received
+from tests.standins.openai.faults import Refuse
+from tests.standins.openai.model import explains
+from tests.standins.openai.server import KEY as MODEL_KEY
+from tests.standins.openai.server import OpenAIStandIn
 
 PATIENCE_SECONDS = 300
 BARS = 55
@@ -82,6 +89,46 @@ def test_desk_when_its_host_runs_is_asked_and_doubles_nothing(tmp_path: Path) ->
         assert host.stop() == 0
 
 
+def test_desk_when_recovered_amid_trades_decides_each_once_and_asks_its_model_once(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    def waits(request: dict[str, Any]) -> str | dict[str, Any] | Refuse:
+        """Explain a consensus, and not before recoveries have come."""
+        assert gate.wait(PATIENCE_SECONDS)
+        return explains(request)
+
+    with OpenAIStandIn(waits) as openai:
+        model = {"OPENAI_API_KEY": MODEL_KEY, "OPENAI_BASE_URL": openai.url}
+        with DeskProcess(tmp_path, **SETTINGS, **model) as host, host.client() as client:
+            trades = [_asked(client, quantity) for quantity in range(1, 6) if _recovered(client) is not None]
+            for trade in trades:
+                _until_decided(client, trade)
+            assert _recovered(client) == {"narrator": len(trades)}
+            gate.set()
+            _until_handled(client)
+            log = _ids(client)
+            assert _recovered(client) == {}
+            assert client.get("/api/dead-letters").json()["dead_letters"] == []
+            assert _ids(client) == log
+            assert host.stop() == 0
+        questions = [json.dumps(request["messages"]) for request in openai.seen]
+    assert len(questions) == len(set(questions)) == len(trades)
+    kinds = Counter(json.loads(body)["type"] for body in _stored(tmp_path))
+    wanted = {"consensus.reached": 1, "explanation.written": 1, "opinion.formed": 4, "step.failed": 0}
+    assert {kind: kinds[kind] for kind in wanted} == {kind: each * len(trades) for kind, each in wanted.items()}
+
+
+def _asked(client: httpx.Client, quantity: int) -> str:
+    asked = client.post("/api/trades", json={"symbol": "IBM", "side": "buy", "quantity": quantity})
+    return str(asked.raise_for_status().json()["id"])
+
+
+def _recovered(client: httpx.Client) -> dict[str, int]:
+    done = client.post("/api/recoveries", params={"since": "2008-09-11T00:00:00Z"}).raise_for_status().json()
+    found: dict[str, int] = done["sent"]
+    return found
+
+
 def _until_decided(client: httpx.Client, trade: str) -> None:
     ends = time.monotonic() + PATIENCE_SECONDS
     while client.get(f"/api/trades/{trade}").json()["state"] != "decided":
@@ -91,7 +138,7 @@ def _until_decided(client: httpx.Client, trade: str) -> None:
 
 def _until_handled(client: httpx.Client) -> None:
     ends = time.monotonic() + PATIENCE_SECONDS
-    while client.post("/api/recoveries", params={"since": "2008-09-11T00:00:00Z"}).json()["sent"]:
+    while _recovered(client):
         assert time.monotonic() < ends
         time.sleep(0.1)
 
