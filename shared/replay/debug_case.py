@@ -5,7 +5,7 @@ language model was asked for it in another story.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,15 +13,14 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from shared.agents.decision import Decision, Handler
 from shared.agents.registry import CANDIDATES, STATES
 from shared.errors import InvalidError, MissingError
 from shared.events.catalogue import decode, describe
-from shared.events.emit import Emit
 from shared.events.envelope import Event
 from shared.events.trade import TradeDeadlineReached, TradeRequested
 from shared.llm.recorded import RecordedModel
 from shared.replay.engine import Engine, Handled, Outcome
+from shared.replay.hearing import with_late, with_missing
 from shared.replay.whole_file import write_whole
 from shared.replay.world import World
 from shared.runtime import Role
@@ -146,28 +145,12 @@ async def play(case: Case, cast: Cast, *, observe: Callable[[Handled], None] | N
 
 
 def roles_of(case: Case, cast: Cast, world: World) -> Mapping[str, Role]:
-    """Give the agents of a case, who hear late what had not been heard yet when the story began, and ask its model."""
+    """Give the agents of a case, who hear late what was late then, and ask its model."""
     world.model = case.model
-    roles = cast(Settings.from_env(case.settings), world)
+    roles = with_missing(cast(Settings.from_env(case.settings), world), case.came)
     if not (case.late and case.came):
         return roles
-    heard_at = min(event.time for event in case.came) + _NEXT
-    return {name: replace(role, handlers=_unheard(role, case.late, heard_at)) for name, role in roles.items()}
-
-
-def _unheard(role: Role, late: Collection[str], heard_at: datetime) -> dict[type[Event], Handler]:
-    def later(handler: Handler) -> Handler:
-        """Give a handler that says what is late when it was heard."""
-
-        async def on_event(event: Any, state: Any, deps: Any) -> Decision[Any]:
-            """Decide, and hold back what is late."""
-            decision = await handler(event, state, deps)
-            emits = (Emit(each.event, heard_at) if each.event.id in late else each for each in decision.emits)
-            return replace(decision, emits=tuple(emits))
-
-        return on_event
-
-    return {kind: later(handler) for kind, handler in role.handlers.items()}
+    return with_late(roles, case.late, min(event.time for event in case.came) + _NEXT)
 
 
 async def recorded(store: EventStore, settings: Settings, wanted: Callable[[Event], bool]) -> list[Case]:

@@ -133,9 +133,11 @@ async def fork(
     InvalidError
         The changed event is none, or a setting is malformed.
     """
-    other = Settings.from_env({**case.settings, **settings}) if settings else None
     if (stored := next((event for event in (*case.played, *case.came) if event.id == event_id), None)) is not None:
         with_changes(stored, changes)  # what is wrong with them is told before anything is played
+    other = replace(case, settings={**case.settings, **settings}) if settings else None
+    if other is not None:
+        Settings.from_env(other.settings)  # so is what is wrong with these
     base = _Playing(case, cast)
     await base.play()
     original = next((event for event in base.log if event.id == event_id), None)
@@ -203,14 +205,14 @@ class _Forked(_Playing):
     """The run with a change."""
 
     def __init__(
-        self, case: Case, cast: Cast, base: _Playing, original: Event, changed: Event, other: Settings | None
+        self, case: Case, cast: Cast, base: _Playing, original: Event, changed: Event, other: Case | None
     ) -> None:
         super().__init__(case, cast)
         self.rerun = 0
         self._base = base
         self._original = original
         self._changed = changed
-        self._others = cast(other, self.world) if other is not None else None
+        self._others = roles_of(other, cast, self.world) if other is not None else None
         self._has_begun = False
         self._stale = set[Key]()
 
