@@ -16,7 +16,8 @@ from shared.events.trade import ConsensusReached, TradeRequested
 
 HORIZON = timedelta(days=7)
 """What an approved trade has earned is measured after so long, as opinions are graded."""
-_TOLERANCE = 1e-9
+_TOLERANCE = 1e-5
+"""By less than this a score differs where another processor adds in another order."""
 
 
 class Decided(BaseModel):

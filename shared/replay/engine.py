@@ -60,7 +60,7 @@ class Outcome:
     ----------
     hash : str
         SHA-256 over what was played and what came of it, in order: the same for the same events, code and
-        configuration, on whatever machine and however long it took (see `shared.replay.fingerprint`).
+        configuration, however long it took, and as good as always on another machine (`shared.replay.fingerprint`).
     data_hash : str
         The same over what was played alone.
     played, emitted : int

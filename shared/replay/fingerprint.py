@@ -1,8 +1,8 @@
 """The hash of a run: of what was played to the last bit, and of what came of it as far as machines agree.
 
-The same arithmetic on another processor differs in the last digits, because sums are taken in another order. What is
-hashed of a conclusion has its numbers rounded to six digits, so that the same decisions have the same hash anywhere;
-the events themselves keep all their digits.
+The same arithmetic on another processor differs in the last digits, because sums are taken in another order, and where
+a model is fitted step by step in the seventh. What is hashed of a conclusion has its numbers rounded to four digits;
+the events themselves keep all. Two machines can still differ, in a number that lies on the edge of two roundings.
 """
 
 import re
@@ -61,5 +61,5 @@ def _rounded(body: bytes) -> bytes:
     parts = _NUMBER.split(body)
     if len(parts) > 1:
         values = tuple(value if abs(value) >= NOTHING else 0.0 for value in map(float, parts[2::3]))
-        parts[2::3] = (b"\n".join([b"%.6g"] * len(values)) % values).split(b"\n")
+        parts[2::3] = (b"\n".join([b"%.4g"] * len(values)) % values).split(b"\n")
     return b"".join(parts)

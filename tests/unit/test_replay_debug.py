@@ -165,6 +165,16 @@ async def test_decision_when_the_log_has_another_is_told_where_it_differs() -> N
     assert differences(as_replayed(altered, run, TRADE_ID), run, TRADE_ID) == []
 
 
+@pytest.mark.parametrize(("factor", "count"), [(1 + 1e-6, 0), (1 + 1e-3, 1)])
+async def test_score_when_another_processor_added_is_the_same_and_no_further(factor: float, count: int) -> None:
+    case = await the_story(await log_of(short()))
+    (reached,) = [event for event in case.came if event.type == "consensus.reached"]
+    other = reached.model_copy(update={"data": reached.data.model_copy(update={"score": reached.data.score * factor})})
+    moved = replace(case, came=tuple(other if event is reached else event for event in case.came))
+    run, _ = await steps(moved, TRADE_ID, replayed)
+    assert len(differences(moved, run, TRADE_ID)) == count
+
+
 def _altered(case: Case) -> Case:
     other = (
         event.model_copy(update={"data": event.data.model_copy(update={"score": 0.99})})

@@ -113,7 +113,10 @@ def test_golden_run_when_it_is_renewed_is_the_gate_from_then_on(tmp_path: Path) 
     assert file.read_bytes() == before
     assert compared(file, "--renew")[0] == 1
     assert compared(file)[0] == 0
-    assert read(file) == golden()
+    # To the last digit only where it was recorded: another processor adds in another order.
+    one, other = (version(each.played, each.came, each.made) for each in (golden(), read(file)))
+    assert (flips(one, other), moved(one, other)) == ([], {})
+    assert replace(read(file), came=()) == replace(golden(), came=())
 
 
 def test_code_when_it_is_another_checkout_is_played_there(tmp_path: Path) -> None:
