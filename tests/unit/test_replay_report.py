@@ -156,7 +156,7 @@ def test_command_when_asked_for_json_prints_report_manifest_and_hash(
     from typer.testing import CliRunner
 
     monkeypatch.setenv("FINAGENT_DATA", str(tmp_path))
-    days = ["--from", "2008-01-02", "--to", "2008-01-11", "--symbols", "aapl,ibm", "--set", "lookback_days=30"]
+    days = ["--from", "2008-01-02", "--to", "2008-01-11", "--symbols", "aapl, ibm", "--set", "lookback_days=30"]
     days += ["--agents", "risk_manager", "--set", "fill_price=close", "--set", "slippage=1e-3"]
     done = CliRunner().invoke(app, ["replay", "backtest", *days, "--json"])
     assert done.exit_code == 0, done.output
