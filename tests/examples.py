@@ -1,5 +1,6 @@
 """One example of every event type with all that it can hold, and of some with as little as they may."""
 
+from shared.events.change import Change, ChangeMade
 from shared.events.envelope import Event
 from shared.events.explanation import Explanation, ExplanationWritten, ModelCall, Took
 from shared.events.forecast import Forecast, ForecastModel, ForecastPublished, Forecasts, HorizonForecast
@@ -219,6 +220,14 @@ FULL: tuple[Event, ...] = (
         time=CLOSE,
         owner="anna",
         data=Revocation(source="news-1", everyone=False, memories=("memory-1",), influenced=("opinion-1",)),
+    ),
+    ChangeMade.first(
+        id="change-1",
+        source="api",
+        stream="audit:anna",
+        time=CLOSE,
+        owner="anna",
+        data=Change(caller="key:0123456789ab", action="POST /api/trades", made="/api/trades/trade-1", at=CLOSE),
     ),
     RebalanceSuggested.caused_by(
         a_portfolio(),

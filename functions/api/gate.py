@@ -7,8 +7,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.api import audit
+from functions.api.access import SAFE
 from functions.api.cors import cors_headers, is_preflight, vary
-from functions.api.problem import field_problem
+from functions.api.problem import field_problem, problem
 from shared.callers.key import is_key_in
 from shared.errors import FinAgentError
 from shared.settings import Settings
@@ -42,9 +43,22 @@ class Gate:
         """Pass the request on, or refuse it."""
         first = await receive()
         outgoing = _Outgoing(send, self._headers_for(scope), has_content=scope["method"] != "HEAD")
-        await self._answer(scope, receive, first, outgoing)
-        if self._settings is not None and self._settings.auth != "none":
-            audit.record(scope, outgoing.status, outgoing.location)
+        if scope["method"] in SAFE:
+            await self._answer(scope, receive, first, outgoing)
+            return
+        held = _Held()
+        await self._answer(scope, receive, first, held)
+        await (await self._recorded(scope, held))(scope, receive, outgoing)
+
+    async def _recorded(self, scope: Scope, held: "_Held") -> ASGIApp:
+        """Give the answer once the audit has it, or that it has not: whoever is told of a success finds it there."""
+        try:
+            await audit.record(scope, held.status, held.location)
+        except FinAgentError as error:
+            logger.exception("%s %r was done, and is in no event of the audit", scope["method"], scope["path"])
+            told = f"it was done, but could not be written down: {error}; try again, with the same Idempotency-Key"
+            return problem(503, told, headers={"Retry-After": "1"})
+        return held.replay
 
     def _headers_for(self, scope: Scope) -> dict[bytes, bytes]:
         settings = _settings()
@@ -86,21 +100,39 @@ def _resuming(first: Message, receive: Receive) -> Receive:
     return resume
 
 
+class _Held:
+    """Keeps an answer back, and notes what it says of what was done."""
+
+    def __init__(self) -> None:
+        self._messages: list[Message] = []
+        self.status = 0
+        self.location = ""
+
+    async def __call__(self, message: Message) -> None:
+        """Keep a part of the answer."""
+        self._messages.append(message)
+        if message["type"] == "http.response.start":
+            headers = dict(message["headers"])
+            self.status, self.location = message["status"], headers.get(b"location", b"").decode("latin-1")
+
+    async def replay(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it on."""
+        for message in self._messages:
+            await send(message)
+
+
 class _Outgoing:
-    """Adds headers to an answer on its way out, and notes what it says of what was done."""
+    """Adds headers to an answer on its way out."""
 
     def __init__(self, send: Send, headers: Mapping[bytes, bytes], *, has_content: bool) -> None:
         self._send = send
         self._headers = headers
         self._has_content = has_content
-        self.status = 0
-        self.location = ""
 
     async def __call__(self, message: Message) -> None:
         """Pass a part of the answer on."""
         if message["type"] == "http.response.start":
             headers = {**self._headers, **dict(message["headers"])}
-            self.status, self.location = message["status"], headers.get(b"location", b"").decode("latin-1")
             await self._send({**message, "headers": list(headers.items())})
         elif self._has_content:
             await self._send(message)

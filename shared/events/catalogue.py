@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from shared.errors import InvalidError
+from shared.events.change import ChangeMade
 from shared.events.envelope import Event
 from shared.events.explanation import ExplanationWritten
 from shared.events.forecast import ForecastPublished
@@ -62,6 +63,7 @@ EVENTS: dict[str, type[Event]] = {
         ReplayRequested,
         ReplayCompleted,
         MemoryRevoked,
+        ChangeMade,
         StepFailed,
         AgentSilenceDetected,
     )

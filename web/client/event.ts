@@ -25,6 +25,7 @@ interface Kinds {
   "explanation.written": schema.ExplanationWritten;
   "answer.written": schema.AnswerWritten;
   "memory.revoked": schema.MemoryRevoked;
+  "change.made": schema.ChangeMade;
   "agent.silence.detected": schema.AgentSilenceDetected;
   "replay.requested": schema.ReplayRequested;
   "replay.completed": schema.ReplayCompleted;

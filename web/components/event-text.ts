@@ -118,6 +118,7 @@ const TELLERS: Tellers = {
     text: `Forgot ${counted(data.memories?.length ?? 0, "memory", "memories")} that rested on ${data.source}`,
     tone: "warn",
   }),
+  "change.made": ({ data }) => ({ subject: data.caller, text: `${data.action} ${data.made ?? ""}`.trim(), tone: "" }),
   "agent.silence.detected": ({ data }) => ({
     subject: words(data.agent),
     text: `Abstained from ${data.abstained} of its last ${data.of} answers, the last time: ${data.reason}`,
