@@ -93,7 +93,7 @@ class Sweep:
     status : Status
         How the last ticks went.
     measure : callable, optional
-        Looks at the desk's vital signs; done with each tick.
+        Looks at the desk's vital signs, and at its keys; done with each tick.
     """
 
     store: EventStore

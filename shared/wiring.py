@@ -1,7 +1,7 @@
 """The composition root: the only place that names adapters. Everything is built at first use, nothing at import."""
 
 from collections import ChainMap
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, partial
@@ -14,6 +14,7 @@ from shared.bus.port import HostedBus
 from shared.bus.topology import agent_of, topology
 from shared.callers.authority import Authority, EntraAuthority, KeyAuthority
 from shared.callers.bucket import Buckets
+from shared.callers.history import KeyHistory
 from shared.callers.platform import ON_A_MACHINE, Platform
 from shared.callers.port import KeyRing
 from shared.cast import Reads, cast, reading
@@ -131,7 +132,7 @@ def build(settings: Settings, platform: Platform = ON_A_MACHINE) -> Desk:
         runtime=runtime,
         projector=Projector(engine.projections, engine.store, MemoryFold(memories, engine.store)),
         ingest=ingest,
-        sweep=_sweep(engine, reads, runtime, swept, vitals, telemetry),
+        sweep=_sweep(engine, reads, runtime, swept, _measure(settings, engine, runtime, vitals), telemetry),
         grading=Grading(engine.store, engine.clock, runtime, reads.bars, reads.views),
         portfolios=reads.portfolios,
         memories=memories,
@@ -172,8 +173,25 @@ def _ingest(
     )
 
 
+def _measure(settings: Settings, engine: Engine, runtime: Runtime, vitals: Vitals) -> Callable[[], Awaitable[None]]:
+    if settings.auth != "key":  # nobody's keys count
+        return vitals.measure
+    history = KeyHistory(engine.keys, runtime.emit, engine.clock)
+
+    async def measure() -> None:
+        await history.tell()
+        await vitals.measure()
+
+    return measure
+
+
 def _sweep(
-    engine: Engine, reads: Reads, runtime: Runtime, swept: Status, vitals: Vitals, telemetry: Telemetry
+    engine: Engine,
+    reads: Reads,
+    runtime: Runtime,
+    swept: Status,
+    measure: Callable[[], Awaitable[None]],
+    telemetry: Telemetry,
 ) -> Sweep:
     return Sweep(
         engine.store,
@@ -185,7 +203,7 @@ def _sweep(
         frozenset({*STATES, REPLAY}),
         swept,
         telemetry,
-        vitals.measure,
+        measure,
     )
 
 

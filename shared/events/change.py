@@ -15,9 +15,9 @@ class Change(Fact):
     caller : str
         Names who it was: a key's id, an account's, or `local`.
     action : str
-        Method and path over HTTP, without the query.
+        Method and path over HTTP, without the query; or the command.
     made : str
-        Where what it made can be found; empty where it made nothing.
+        Where what it made can be found, or of which key the command is; empty where it made nothing.
     at : datetime
         Wall time, which on a recorded feed is not the desk's.
     """

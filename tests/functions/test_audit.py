@@ -1,6 +1,7 @@
 """The audit as events: each change leaves one, for whom it concerns, and none gets lost without a word."""
 
 import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ import httpx
 import pytest
 
 from functions.api.access import ROLES, SAFE
+from shared.callers.sqlite import SqliteKeyRing
+from shared.errors import TransientError
 from shared.events.catalogue import decode
 from shared.events.change import Change, ChangeMade
 from shared.store.port import Filter
 from shared.wiring import desk
-from tests.functions.guarded import OPERATE, READ, TRADE, a_key, client
+from tests.functions.guarded import MADE_AT, OPERATE, READ, TRADE, a_key, client
 
 ASKED = {"symbol": "IBM", "side": "buy", "quantity": 1}
 REDRIVE = ("POST", "/api/dead-letters/{id}/redrive")  # tests/e2e make dead letters
@@ -123,3 +126,39 @@ async def test_change_when_the_audit_cannot_be_stored_is_told_and_asked_for_agai
         made = (await api.post("/api/trades", json=ASKED)).headers["location"]
     assert [change.made for change in await changes()] == [made]
     assert line.endswith(made)
+
+
+async def test_key_when_it_was_made_and_revoked_is_told_once_by_every_host(keys: Path) -> None:
+    (key, alice), (_, oscar) = await a_key(keys, "alice", READ), await a_key(keys, None, OPERATE)
+    await desk().sweep.tick()
+    async with client() as api:
+        assert await listed(api, alice) == ["finagent keys create"]
+        await SqliteKeyRing(keys / "keys.sqlite").revoke(key.id, MADE_AT + timedelta(days=60))
+        await desk().sweep.tick()
+        await desk().close()
+        desk.cache_clear()  # as another process has told nothing yet
+        await desk().sweep.tick()
+        assert await listed(api, oscar) == ["finagent keys create"] * 2 + ["finagent keys revoke"]
+    *_, revoked = await changes()
+    assert revoked == Change(
+        caller="local", action="finagent keys revoke", made=f"key:{key.id}", at=MADE_AT + timedelta(days=60)
+    )
+    assert alice["Authorization"].removeprefix("Bearer ") not in str(await changes())
+
+
+async def test_key_when_it_cannot_be_told_of_is_told_of_later(keys: Path) -> None:
+    await a_key(keys, "alice", READ)
+    database = desk().database
+    assert database is not None
+    database.set_up(FULL)
+    with pytest.raises(TransientError):
+        await desk().sweep.tick()
+    assert await changes() == []
+    database.set_up("DROP TRIGGER full")
+    await desk().sweep.tick()
+    assert [change.action for change in await changes()] == ["finagent keys create"]
+
+
+async def test_keys_when_nobody_is_asked_for_one_are_not_looked_for(tmp_path: Path) -> None:
+    await desk().sweep.tick()
+    assert not (tmp_path / "keys.sqlite").exists()
