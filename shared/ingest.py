@@ -65,11 +65,14 @@ class Status:
         Why the last tick failed, or whose prices are stale and since when; None when all is well.
     begun_at : datetime or None
         Desk time of the first tick.
+    is_opening : bool
+        Whether the first tick is under way: what happened before is still being read.
     """
 
     succeeded_at: datetime | None = None
     problem: str | None = None
     begun_at: datetime | None = None
+    is_opening: bool = False
 
 
 @dataclass
@@ -121,7 +124,7 @@ class Ingest:
 
     async def _watched(self, name: str, tick: Callable[[datetime], Awaitable[int]]) -> int:
         # A source that fails must not fail the timer: the next tick's window covers what this one missed.
-        status, now = self.status.setdefault(name, Status()), self.clock.now()
+        status, now = self.status.setdefault(name, Status(is_opening=True)), self.clock.now()
         count, problems = 0, list[str | None]()
         with self.telemetry.span(f"ingest {name}", "internal", {"finagent.timer": name}) as span:
             try:
@@ -131,6 +134,8 @@ class Ingest:
                 problems.append(str(error))
                 span.set("error.type", type(error).__qualname__)
                 self.telemetry.count("finagent.tick.failures", {"finagent.timer": name})
+            finally:
+                status.is_opening = False
             span.set("finagent.new_events", count)
         if name == "market":
             problems.append(await self._complaint(now))

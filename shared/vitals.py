@@ -36,7 +36,7 @@ class Signs:
     Attributes
     ----------
     problems : tuple of str
-        What does not answer.
+        What does not answer, or is not up to date yet.
     overload : str or None
         Whose messages wait longer than a step has patience; None when nobody's do.
     backlog : dict of str to int
@@ -97,7 +97,11 @@ class Vitals:
         except FinAgentError as error:
             return Signs((*filter(None, [problem]), f"bus: {error}"))
         self._tell(backlog, dead)
-        return Signs((problem,)) if problem else Signs((), overload, backlog, self._waits, dead)
+        return Signs((problem,)) if problem else Signs(self._opening(), overload, backlog, self._waits, dead)
+
+    def _opening(self) -> tuple[str, ...]:
+        opening = [name for name, status in self.timers.items() if status.is_opening]
+        return tuple(f"{name}: what happened before is still being read" for name in opening)
 
     async def status(self) -> Readiness:
         """Say whether the desk should be given work, for who is not known: asking more often costs no more."""

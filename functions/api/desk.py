@@ -85,7 +85,7 @@ class Health(BaseModel):
         `ready`; `overloaded` when votes would come after their deadline, so that new trades are turned away; or
         `unavailable`.
     problems : list of str
-        What does not answer, or who is late with what.
+        What does not answer or is not up to date yet, or who is late with what.
     feed : str
         Where prices come from: `alpaca` or `recorded`.
     pace : float

@@ -54,6 +54,12 @@ async def test_desk_when_nothing_waits_is_ready(desk: MemoryDesk) -> None:
     assert (signs.status, signs.waits) == ("ready", {})
 
 
+async def test_desk_when_its_history_is_still_being_read_is_not_ready_yet(desk: MemoryDesk) -> None:
+    seen = await vitals_of(desk, market=Status(is_opening=True), news=Status()).signs()
+    assert (seen.status, seen.problems) == ("unavailable", ("market: what happened before is still being read",))
+    assert (await vitals_of(desk, market=Status(problem="the key is wrong")).signs()).status == "ready"
+
+
 @pytest.mark.parametrize(("seconds", "status"), [(30, "ready"), (31, "overloaded")])
 async def test_desk_when_the_oldest_message_is_older_than_the_deadline_is_overloaded(
     desk: MemoryDesk, seconds: int, status: str
