@@ -45,12 +45,14 @@ def ledoit_wolf(returns: Floats) -> tuple[Floats, float]:
     The mean is taken off first, and variances are divided by n, as in [1].
     """
     history = np.asarray(returns, dtype=np.float64)
-    if len(history.shape) == 1 or not np.isfinite(history).all():
+    if history.ndim != 2 or not np.isfinite(history).all():  # noqa: PLR2004 - days by assets
         raise InvalidError(f"returns: NaN, infinite or not two-dimensional: {history.shape}")
     count, assets = history.shape
     if count < LEAST_OBSERVATIONS or not assets:
         raise MissingError(f"returns: {count} observations of {assets} assets, two of one are needed")
     centred = history - history.mean(axis=0)
+    # The mean of what never varies may miss it by a rounding error.
+    centred[:, (history == history[0]).all(axis=0)] = 0.0
     sample = centred.T @ centred / count
     mean_variance = float(np.trace(sample)) / assets
     target = mean_variance * np.eye(assets)

@@ -30,7 +30,7 @@ def implied_dividend_yield(
     rate : float
         Fraction per year, continuous.
     nearest : int
-        How many strikes nearest to the spot count; their median holds.
+        How many strikes nearest to the spot count, of those that have a forward; their median holds.
 
     Returns
     -------
@@ -43,9 +43,9 @@ def implied_dividend_yield(
     MissingError
         No pair, or none that has a forward.
     """
-    close = sorted(pairs, key=lambda pair: (abs(pair[0] - spot), pair[0]))[:nearest]
-    forwards = [strike + (call - put) * exp(rate * years) for strike, call, put in close]
-    known = [forward for forward in forwards if isfinite(forward) and forward > 0]
+    forwards = [(strike, strike + (call - put) * exp(rate * years)) for strike, call, put in pairs]
+    sound = [(abs(strike - spot), strike, forward) for strike, forward in forwards if isfinite(forward) and forward > 0]
+    known = [forward for _, _, forward in sorted(sound)[:nearest]]
     if not known:
         raise MissingError("no strike has both a call and a put that are quoted")
     return min(max(rate - log(median(known) / spot) / years, 0.0), MOST_YIELD)

@@ -129,10 +129,9 @@ def longest_drawdown(values: Floats) -> int:
 
 def alpha_beta(returns: Floats, benchmark: Floats) -> tuple[float, float]:
     """Give alpha per year, compounded, and beta to a benchmark's returns of the same days; NaN where it never moved."""
-    variance = float(np.var(benchmark, ddof=1)) if len(benchmark) > 1 else 0.0
-    if variance == 0:
+    if not _deviation(benchmark) > 0:
         return nan, nan
-    beta = float(np.cov(returns, benchmark, ddof=1)[0, 1]) / variance
+    beta = float(np.cov(returns, benchmark, ddof=1)[0, 1]) / float(np.var(benchmark, ddof=1))
     rest = float(np.mean(returns - beta * benchmark))
     return (1 + rest) ** DAYS_PER_YEAR - 1, beta
 
@@ -172,4 +171,7 @@ def _places(count: int, generator: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _deviation(returns: Floats) -> float:
-    return float(returns.std(ddof=1)) if len(returns) > 1 else nan
+    if len(returns) < 2:  # noqa: PLR2004 - one alone deviates from nothing
+        return nan
+    # The mean of what never varies may miss it by a rounding error.
+    return 0.0 if (returns == returns[0]).all() else float(returns.std(ddof=1))

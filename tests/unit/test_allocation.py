@@ -54,8 +54,9 @@ def test_covariance_when_shrunk_is_scikit_learns(assets: int, days: int) -> None
     assert shrinkage == pytest.approx(expected_shrinkage, abs=1e-9)
 
 
-def test_covariance_when_nothing_varies_is_zero() -> None:
-    covariance, shrinkage = ledoit_wolf(np.full((30, 3), 0.25))
+@pytest.mark.parametrize("each", [0.25, 0.1])
+def test_covariance_when_nothing_varies_is_zero(each: float) -> None:
+    covariance, shrinkage = ledoit_wolf(np.full((30, 3), each))
     assert not covariance.any()
     assert shrinkage == 0
 
@@ -67,8 +68,9 @@ def test_covariance_when_nothing_varies_is_zero() -> None:
         (np.zeros((3, 0)), MissingError),
         (np.array([[1.0], [np.nan]]), InvalidError),
         (np.zeros(3), InvalidError),
+        (np.zeros((3, 2, 2)), InvalidError),
     ],
-    ids=["one observation", "no asset", "NaN", "one dimension"],
+    ids=["one observation", "no asset", "NaN", "one dimension", "three dimensions"],
 )
 def test_covariance_when_it_cannot_be_known_is_refused(history: Floats, error: type[Exception]) -> None:
     with pytest.raises(error):

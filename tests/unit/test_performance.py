@@ -46,6 +46,15 @@ def test_measures_when_nothing_moves_are_not_numbers() -> None:
     assert all(isnan(value) for value in performance.alpha_beta(drawn(1, 10), np.zeros(10)))
 
 
+@pytest.mark.parametrize("each", [0.001, -0.0123])
+def test_measures_when_returns_are_all_the_same_are_not_numbers(each: float) -> None:
+    same = np.full(10, each)
+    measured = performance.measure(same)
+    assert measured.volatility == 0
+    assert isnan(measured.sharpe)
+    assert all(isnan(value) for value in performance.alpha_beta(drawn(1, 10), same))
+
+
 def test_longest_drawdown_when_it_never_recovers_lasts_to_the_end() -> None:
     assert performance.longest_drawdown(np.array([1.0, 0.9, 1.1, 1.0, 1.05, 1.09])) == 3
 

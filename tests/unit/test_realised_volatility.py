@@ -86,6 +86,11 @@ def test_yield_when_one_quote_is_absurd_is_that_of_the_others() -> None:
     assert implied_dividend_yield(pairs, 100.0, 0.3, 0.03) == pytest.approx(0.02, abs=1e-9)
 
 
+def test_yield_when_the_nearest_are_not_quoted_is_that_of_those_farther_away() -> None:
+    pairs = [*((strike, nan, 1.0) for strike in (99.0, 100.0, 101.0)), pair(110.0, 0.02)]
+    assert implied_dividend_yield(pairs, 100.0, 0.3, 0.03) == pytest.approx(0.02, abs=1e-9)
+
+
 @pytest.mark.parametrize(("dividends", "cut"), [(-0.1, 0.0), (0.7, 0.2)])
 def test_yield_when_quotes_imply_an_odd_one_is_cut(dividends: float, cut: float) -> None:
     assert implied_dividend_yield([pair(100.0, dividends)], 100.0, 0.3, 0.03) == cut
