@@ -6,10 +6,10 @@ References
 """
 
 from collections.abc import Sequence
-from math import exp, isfinite, log
+from math import exp, inf, isfinite, log
 from statistics import median
 
-from shared.errors import MissingError
+from shared.errors import InvalidError, MissingError
 
 MOST_YIELD = 0.2
 
@@ -42,7 +42,11 @@ def implied_dividend_yield(
     ------
     MissingError
         No pair, or none that has a forward.
+    InvalidError
+        Spot or years are not above 0 and finite.
     """
+    if not (0 < spot < inf and 0 < years < inf):
+        raise InvalidError(f"a share at {spot} with an expiry in {years} years has no forward")
     forwards = [(strike, strike + (call - put) * exp(rate * years)) for strike, call, put in pairs]
     sound = [(abs(strike - spot), strike, forward) for strike, forward in forwards if isfinite(forward) and forward > 0]
     known = [forward for _, _, forward in sorted(sound)[:nearest]]

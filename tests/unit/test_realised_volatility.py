@@ -1,7 +1,7 @@
 """Realised volatility against numpy's own standard deviations, its laws, and the forward that options imply."""
 
 from datetime import date
-from math import exp, nan, sqrt
+from math import exp, inf, nan, sqrt
 
 import numpy as np
 import pytest
@@ -94,6 +94,14 @@ def test_yield_when_the_nearest_are_not_quoted_is_that_of_those_farther_away() -
 @pytest.mark.parametrize(("dividends", "cut"), [(-0.1, 0.0), (0.7, 0.2)])
 def test_yield_when_quotes_imply_an_odd_one_is_cut(dividends: float, cut: float) -> None:
     assert implied_dividend_yield([pair(100.0, dividends)], 100.0, 0.3, 0.03) == cut
+
+
+@pytest.mark.parametrize(
+    ("spot", "years"), [(0.0, 0.3), (nan, 0.3), (inf, 0.3), (100.0, 0.0), (100.0, -1.0), (100.0, nan)]
+)
+def test_yield_when_there_is_no_share_or_no_time_is_refused(spot: float, years: float) -> None:
+    with pytest.raises(InvalidError, match="has no forward"):
+        implied_dividend_yield([pair(100.0, 0.02)], spot, years, 0.03)
 
 
 @pytest.mark.parametrize("pairs", [[], [(100.0, nan, 1.0)], [(100.0, 1.0, 500.0)]])
