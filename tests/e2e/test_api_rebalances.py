@@ -19,7 +19,8 @@ def latest(api: httpx.Client, portfolio: str) -> dict[str, Any]:
 
 
 def test_rebalance_when_a_portfolio_is_put_is_suggested(api: httpx.Client) -> None:
-    holdings = {"cash": 100_000, "positions": [{"symbol": "IBM", "quantity": 1_000}]}
+    # So much of one share that it is above the limit on any day that the desk has come to.
+    holdings = {"cash": 100_000, "positions": [{"symbol": "IBM", "quantity": 100_000}]}
     api.put("/api/portfolios/lopsided", json=holdings)
     found = latest(api, "lopsided")
     assert found["abstained"] is None

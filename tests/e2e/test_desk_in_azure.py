@@ -16,6 +16,7 @@ import pytest
 
 from shared.agents.registry import TRADE
 from shared.bus.topology import topology
+from shared.events.change import ChangeMade
 from tests.e2e.cloud import SETTINGS, TRADES, Cloud, ask, decided, empty_cloud, hold, log_of, quiet, running
 from tests.e2e.process import DeskProcess
 from tests.e2e.test_telemetry import CALLER, check_one_trace
@@ -36,8 +37,9 @@ async def cloud() -> AsyncIterator[Cloud]:
 
 
 async def events_of(api: httpx.AsyncClient) -> Events:
-    """Give all events by id, without what only tells when the machine did the work."""
-    return {name: _timeless(event) for name, event in (await log_of(api)).items()}
+    """Give all events by id, without what only tells when the machine did the work, or that it was asked to."""
+    log = await log_of(api)
+    return {name: _timeless(event) for name, event in log.items() if event["type"] != ChangeMade.name()}
 
 
 def _timeless(event: dict[str, Any]) -> dict[str, Any]:
