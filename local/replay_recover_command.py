@@ -20,6 +20,7 @@ from local.registration import listeners, registrations
 from shared.errors import InvalidError
 from shared.events.envelope import FIRST_YEAR, LAST_YEAR
 from shared.replay.recover import Recovery
+from shared.settings import Settings
 from shared.sqlite import InUseError
 from shared.wiring import Desk
 
@@ -65,6 +66,7 @@ async def _recover(since: datetime) -> dict[str, Any]:
     from shared.wiring import desk
 
     settings = app_settings.load(ROOT)
+    _check_there(Settings.from_env())
     current = desk()
     try:
         recovery = Recovery(current.sweep, current.projector)
@@ -77,6 +79,12 @@ async def _recover(since: datetime) -> dict[str, Any]:
         return told | {"left": Counter(each.agent or "consensus" for each in left)}
     finally:
         await current.close()
+
+
+def _check_there(settings: Settings) -> None:
+    # To open a desk is to make one, in which nothing is left to do.
+    if settings.cosmos_endpoint is None and not settings.file.exists():
+        raise InvalidError(f"there is no desk in {settings.data}: FINAGENT_DATA names its folder")
 
 
 async def _work(current: Desk, settings: dict[str, str]) -> None:

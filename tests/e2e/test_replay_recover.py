@@ -211,3 +211,10 @@ async def test_desk_in_azure_when_recovered_decides_what_was_lost_and_doubles_no
     assert len(set(ids)) == len(ids)
     opinions = [event.source for event in await _log(desk) if event.type == "opinion.formed"]
     assert len(opinions) == len(set(opinions))
+
+
+def test_desk_when_there_is_none_is_missed_and_not_made(tmp_path: Path) -> None:
+    ran = finagent(tmp_path, "replay", "recover", "--since", "2008-01-01")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == f"finagent: there is no desk in {tmp_path}: FINAGENT_DATA names its folder\n"
+    assert list(tmp_path.iterdir()) == []
