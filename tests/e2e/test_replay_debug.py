@@ -34,6 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     asyncio.run(played())
     monkeypatch.setenv("FINAGENT_TICK", "0 * * * * *")
+    monkeypatch.setenv("FINAGENT_DATA", str(tmp_path))
     monkeypatch.setattr("shared.wiring.desk", lambda: build(settings))
     return tmp_path
 
