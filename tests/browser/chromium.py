@@ -54,9 +54,21 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def context(browser: Browser, size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> BrowserContext:
-    """Give a profile without a past."""
+def context(
+    browser: Browser, size: tuple[int, int] = DESKTOP, *, dark: bool = False, routed: bool = False
+) -> BrowserContext:
+    """Give a profile without a past.
+
+    Parameters
+    ----------
+    routed : bool
+        A test answers some requests itself. Its pages know of no service worker, as on plain HTTP: beside one, a request
+        in fifty was out of Playwright's reach.
+    """
     width, height = size
-    return browser.new_context(
+    made = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", service_workers="allow"
     )
+    if routed:
+        made.add_init_script("delete Navigator.prototype.serviceWorker")
+    return made

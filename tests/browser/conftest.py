@@ -63,8 +63,10 @@ def show(browser: Browser, desk: DeskProcess) -> Iterator[Open]:
     """Give what opens an address of the desk in a new profile; a page must not have complained when its test ends."""
     opened: list[Watched] = []
 
-    def open_page(path: str = "/", size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> Watched:
-        page = context(browser, size, dark=dark).new_page()
+    def open_page(
+        path: str = "/", size: tuple[int, int] = DESKTOP, *, dark: bool = False, routed: bool = False
+    ) -> Watched:
+        page = context(browser, size, dark=dark, routed=routed).new_page()
         page.set_default_timeout(PAGE_MILLISECONDS)
         watched = Watched(page)
         opened.append(watched)

@@ -3,7 +3,7 @@
 import re
 
 import httpx
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Open
 
@@ -74,6 +74,26 @@ def test_holdings_when_they_are_changed_are_measured_anew(show: Open) -> None:
     expect(page.locator("fin-portfolio tbody tr").first).to_contain_text("400")
     expect(page.locator("fin-portfolio .figures")).to_contain_text(re.compile(r"Value at risk.*\d\.\d\d %", re.DOTALL))
     expect(page.locator("fin-portfolio")).to_contain_text("Autumn of 2008 again")
+
+
+def test_portfolio_when_the_list_of_names_lags_behind_its_first_event_is_shown_all_the_same(
+    show: Open, api: httpx.Client
+) -> None:
+    page = show("/#/portfolio/late", routed=True).page
+    expect(page.locator("fin-portfolio")).to_contain_text(re.compile("There is no portfolio late yet|No portfolio yet"))
+    lags = ["once"]
+
+    def answer(route: Route) -> None:
+        """Give the names as they were before, once, and then as they are."""
+        whole = route.fetch()
+        names = [name for name in whole.json()["portfolios"] if not lags or name != "late"]
+        lags.clear()
+        route.fulfill(response=whole, json={"portfolios": names})
+
+    page.route("**/api/portfolios", answer)
+    hold(api, "late")
+    expect(page.locator("fin-portfolio tbody tr").first).to_contain_text("IBM")
+    assert not lags
 
 
 def test_holdings_when_they_are_impossible_are_refused_with_the_reason(show: Open) -> None:

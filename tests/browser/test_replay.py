@@ -136,7 +136,7 @@ def test_replay_when_it_is_played_back_begins_anew_and_ends_at_its_last_day(show
 
 
 def test_replay_when_it_is_under_way_shows_how_far_it_came_until_it_is_there(show: Open, played: str) -> None:
-    page = show("/#/replay").page
+    page = show("/#/replay", routed=True).page
     shares = [0.25, 0.5]
 
     def answer(route: Route) -> None:
