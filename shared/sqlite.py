@@ -273,6 +273,8 @@ def _open(path: Path, schema: Sequence[str]) -> tuple[sqlite3.Connection, sqlite
     writer = _connect(path)
     # From now on whoever waits for a lock waits beside the event loop, not on it.
     writer.execute("PRAGMA busy_timeout = 0")
+    # What is deleted is messages, whose events stay; whoever forgets an owner has the whole file written anew.
+    writer.execute("PRAGMA secure_delete = OFF")
     reader = _connect(path)
     reader.execute("PRAGMA query_only = ON")
     return writer, reader

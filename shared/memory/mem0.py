@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from shared.memory.bridge import in_thread
 from shared.memory.memory import Memory, Recollection, Revoked, Scope
 from shared.memory.port import MOST_RECALLED, Embedder, Entry, VectorStore
+from shared.memory.together import Together
 
 BODY, ASKED = "memory", "asked"
 """The metadata that a memory travels through mem0 in, and the filter that what is asked does."""
@@ -76,10 +77,14 @@ class Mem0Memories:
         self._folder = folder or Path(gettempdir()) / "finagent-mem0"
         self._is_quick = vectors.is_quick and embedder.is_quick
         self._mem0: Mem0 | None = None
+        self._together = Together(self._remember)
 
     async def remember(self, memories: Sequence[Memory]) -> None:
         """Keep memories, each in its scope."""
-        await in_thread(self._add, memories)
+        if self._is_quick:
+            await self._together.do(memories)
+        else:  # each for itself, as what it costs is charged to whoever asks
+            await self._remember(memories)
 
     async def recall(
         self, scope: Scope, text: str, as_of: datetime, limit: int = 5, *, graded_first: bool = False
@@ -123,8 +128,12 @@ class Mem0Memories:
         await in_thread(self._vectors.clear)
 
     async def close(self) -> None:
-        """Let go of the store."""
+        """Let go of the store, when what is under way is kept."""
+        await self._together.close()
         await in_thread(self._vectors.close)
+
+    async def _remember(self, memories: Sequence[Memory]) -> None:
+        await in_thread(self._add, memories)
 
     def _add(self, memories: Sequence[Memory]) -> None:
         # What turned out is mostly known: to embed it again would cost more than to note that, and at some money.

@@ -9,7 +9,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from itertools import batched
 from pathlib import Path
 from threading import Lock
 
@@ -17,26 +18,26 @@ from shared.errors import FinAgentError, InvalidError, TransientError
 from shared.memory.matrix import Matrices, Matrix
 from shared.memory.memory import Memory, Revoked, Scope
 from shared.memory.port import LIMITS, Entry, Limits, Vectors
+from shared.memory.sqlite_insert import graded_at, insert
 from shared.memory.sqlite_row import (
     EVERYONE,
-    NEVER,
     RECALLED,
     SCHEMA,
     SOURCE,
     body_of,
     delete,
     dump,
-    is_revoked,
+    keys_of,
     linked,
     load,
     memories_of,
+    unrevoked,
 )
 from shared.sqlite import to_microseconds
 
 BUSY_SECONDS = 10.0
-_SLACK = 20
-"""A full scope is trimmed by one part in so many, so that not every memory forgets another."""
-_DAY = timedelta(days=1) // timedelta(microseconds=1)
+_AT_ONCE = 25
+"""Memories by one statement: it may have 32,766 places, and each of a memory's sources takes four."""
 
 
 class SqliteVectorStore:
@@ -63,9 +64,9 @@ class SqliteVectorStore:
     def keep(self, entries: Sequence[Entry]) -> None:
         """Keep memories, with what they rest on, all or none; trims their scopes."""
         with self._transaction() as connection:
-            for entry in entries:
-                if not is_revoked(connection, entry.memory):
-                    self._keep(connection, entry)
+            for some in batched(entries, _AT_ONCE, strict=False):
+                if allowed := unrevoked(connection, some):
+                    self._keep_some(connection, allowed)
 
     def complete(self, memories: Sequence[Memory], space: str) -> list[Memory]:
         """Give those that are kept their outcomes, all or none."""
@@ -170,7 +171,18 @@ class SqliteVectorStore:
         if self._writer is not self._reader:
             self._writer.close()
 
-    def _keep(self, connection: sqlite3.Connection, entry: Entry) -> None:
+    def _keep_some(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+        known = keys_of(connection, [entry.memory for entry in entries])
+        fresh, again = list[Entry](), list[Entry]()
+        for entry in entries:
+            key = (entry.memory.scope.key, entry.memory.id)
+            (again if key in known else fresh).append(entry)
+            known.add(key)
+        insert(connection, fresh, self._limits)
+        for entry in again:
+            self._keep_again(connection, entry)
+
+    def _keep_again(self, connection: sqlite3.Connection, entry: Entry) -> None:
         memory = entry.memory
         key = (memory.scope.key, memory.id)
         row = connection.execute("SELECT body, space FROM memories WHERE scope = ? AND id = ?", key).fetchone()
@@ -181,7 +193,7 @@ class SqliteVectorStore:
         if known is not None and memory.outcome is None:
             memory = known
         if row is None or known is None or row[1] != entry.space:
-            self._insert(connection, replace(entry, memory=memory))
+            insert(connection, [replace(entry, memory=memory)], self._limits)
         elif memory != known:
             self._complete(connection, memory)
 
@@ -195,57 +207,11 @@ class SqliteVectorStore:
 
     def _complete(self, connection: sqlite3.Connection, memory: Memory) -> None:
         change = "UPDATE memories SET body = ?, graded_at = ? WHERE scope = ? AND id = ? RETURNING number"
-        scope, graded_at = memory.scope.key, _graded_at(memory)
-        ((number,),) = connection.execute(change, (dump(memory), graded_at, scope, memory.id)).fetchall()
+        scope, graded = memory.scope.key, graded_at(memory)
+        ((number,),) = connection.execute(change, (dump(memory), graded, scope, memory.id)).fetchall()
         # Whoever has the vectors side by side takes in this alone.
         note = "INSERT INTO grades (scope, number, graded_at) VALUES (?, ?, ?)"
-        connection.execute(note, (scope, number, graded_at))
-
-    def _insert(self, connection: sqlite3.Connection, entry: Entry) -> None:
-        memory, body, vector = entry.memory, dump(entry.memory), entry.vector.tobytes()
-        scope, known_at = memory.scope.key, to_microseconds(memory.known_at)
-        connection.execute(
-            "INSERT INTO memories (scope, id, known_at, graded_at, lives, space, vector, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (scope, memory.id, known_at, _graded_at(memory), known_at, entry.space, vector, body),
-        )
-        links = [(each, SOURCE, scope, memory.id) for each in memory.sources]
-        links += [(each, RECALLED, scope, memory.id) for each in memory.recalled]
-        connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?, ?, ?)", links)
-        for used in (memory.id, *memory.recalled):
-            self._lengthen(connection, scope, used)
-        ((count, size, newest),) = connection.execute(
-            "INSERT INTO scopes VALUES (?, 1, ?, ?, 0) ON CONFLICT DO UPDATE"
-            " SET count = count + 1, size = size + excluded.size, newest = max(newest, excluded.newest)"
-            " RETURNING count, size, newest",
-            (scope, len(body) + len(vector), known_at),
-        ).fetchall()
-        self._trim(connection, scope, count, size, newest)
-
-    def _lengthen(self, connection: sqlite3.Connection, scope: str, memory_id: str) -> None:
-        # Counted anew, not added: who recalled it may have been remembered first, or twice.
-        connection.execute(
-            "UPDATE memories SET lives = known_at + ? * min(?, (SELECT count(*) FROM links"
-            " WHERE link = ?3 AND kind = ?5 AND scope = ?4)) WHERE scope = ?4 AND id = ?3",
-            (int(self._limits.days_per_use * _DAY), self._limits.uses, memory_id, scope, RECALLED),
-        )
-
-    def _trim(self, connection: sqlite3.Connection, scope: str, count: int, size: int, newest: int) -> None:
-        limits = self._limits
-        oldest = newest - int(limits.days * _DAY)
-        aged = connection.execute("SELECT scope, id FROM memories WHERE scope = ? AND known_at < ?", (scope, oldest))
-        delete(connection, aged.fetchall())
-        if count <= limits.count and size <= limits.size:
-            return
-        spare = limits.count - limits.count // _SLACK, limits.size - limits.size // _SLACK
-        query = "SELECT scope, id, length(body) + length(vector) FROM memories WHERE scope = ? ORDER BY lives, number"
-        gone = []
-        for _, memory_id, weight in connection.execute(query, (scope,)):
-            if count <= spare[0] and size <= spare[1]:
-                break
-            gone.append((scope, memory_id))
-            count, size = count - 1, size - weight
-        delete(connection, gone)
+        connection.execute(note, (scope, number, graded))
 
     def _matrix(self, connection: sqlite3.Connection, scope: str, space: str) -> Matrix:
         row = connection.execute("SELECT epoch FROM scopes WHERE scope = ?", (scope,)).fetchone()
@@ -302,15 +268,12 @@ def _open(path: Path | None) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA temp_store = MEMORY")  # where a statement of many rows could be undone from
         connection.executescript(SCHEMA)
     except sqlite3.Error as error:
         connection.close()
         raise InvalidError(f"{path} cannot be used: {error}; delete it, then `finagent rebuild`") from error
     return connection
-
-
-def _graded_at(memory: Memory) -> int:
-    return NEVER if memory.outcome is None else to_microseconds(memory.outcome.at)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.memory.memory import Memory, Scope
+from shared.memory.port import Entry
 
 logger = logging.getLogger(__name__)
 
@@ -64,11 +65,26 @@ CREATE TABLE IF NOT EXISTS revoked (
 """
 
 
-def is_revoked(connection: sqlite3.Connection, memory: Memory) -> bool:
-    """Say whether a memory rests on what is revoked for its owner."""
-    marks = ", ".join("?" * len(memory.sources))
-    query = f"SELECT 1 FROM revoked WHERE owner IN (?, ?) AND source IN ({marks})"
-    return connection.execute(query, (EVERYONE, memory.owner or "", *memory.sources)).fetchone() is not None
+def unrevoked(connection: sqlite3.Connection, entries: Sequence[Entry]) -> list[Entry]:
+    """Leave out what rests on something that is revoked for its owner."""
+    sources = sorted({source for entry in entries for source in entry.memory.sources})
+    query = f"SELECT source, owner FROM revoked WHERE source IN {places(sources)}"
+    gone = set(connection.execute(query, sources).fetchall())
+    if not gone:
+        return list(entries)
+    return [entry for entry in entries if gone.isdisjoint(_revocations(entry.memory))]
+
+
+def _revocations(memory: Memory) -> set[tuple[str, str]]:
+    return {(source, owner) for source in memory.sources for owner in (EVERYONE, memory.owner or "")}
+
+
+def keys_of(connection: sqlite3.Connection, memories: Sequence[Memory]) -> set[tuple[str, str]]:
+    """Give scope and id of those of the memories that are there."""
+    scopes, ids = sorted({memory.scope.key for memory in memories}), [memory.id for memory in memories]
+    # Not pairs of both: for these SQLite would read the whole index.
+    query = f"SELECT scope, id FROM memories WHERE scope IN {places(scopes)} AND id IN {places(ids)}"
+    return set(connection.execute(query, (*scopes, *ids)).fetchall())
 
 
 def linked(connection: sqlite3.Connection, link: str, kind: str) -> list[tuple[str, str]]:
@@ -122,3 +138,8 @@ def load(body: bytes, scope: Scope) -> Memory | None:
         logger.warning("a memory of %s cannot be read; `finagent rebuild` restores it", scope.agent)
         return None
     return memory if memory.scope == scope else None
+
+
+def places(row: Sequence[object]) -> str:
+    """Give the places of a row, or of what is looked for, in a statement."""
+    return f"({', '.join('?' * len(row))})"

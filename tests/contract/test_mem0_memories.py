@@ -1,9 +1,10 @@
 """Memory through mem0: what it would do by itself is shut, and it calls nobody and writes nowhere else."""
 
+import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from shared.errors import InvalidError
 from shared.memory.bridge import in_thread
 from shared.memory.mem0 import Asked, Mem0Memories, Told
 from shared.memory.memory import Scope
+from shared.memory.port import Entry
 from shared.memory.sqlite import SqliteVectorStore
 from tests.builders import CLOSE, DAY, SECOND
 from tests.contract.vector_store import LATER, ORACLE
@@ -115,6 +117,7 @@ def refuse(*_):
 socket.socket.connect = socket.getaddrinfo = refuse
 from shared.memory.hashing import HashingEmbedder
 from shared.memory.mem0 import Mem0Memories
+from shared.memory.port import Entry
 from shared.memory.sqlite import SqliteVectorStore
 from tests.contract.vector_store import LATER, ORACLE
 from tests.memories import a_memory
@@ -143,3 +146,32 @@ def test_mem0_when_it_works_calls_nobody_and_writes_into_its_folder(tmp_path: Pa
     assert (said.returncode, said.stdout.strip()) == (0, "['mem0']"), said.stderr
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
     assert written <= {"mem0", "mem0/config.json"}
+
+
+async def test_memories_when_many_remember_at_once_are_all_there_in_few_transactions(tmp_path: Path) -> None:
+    vectors = Counted(tmp_path / "m.sqlite")
+    memories = Mem0Memories(vectors, EMBEDDER, tmp_path / "mem0")
+    rounds = [[a_memory(f"buy IBM {number}", id=f"m-{number}-{each}") for each in "ab"] for number in range(12)]
+    await asyncio.gather(*map(memories.remember, rounds))
+    assert len(await memories.latest(ORACLE, LATER, 100)) == 24
+    assert vectors.transactions <= 2
+    await memories.close()
+
+
+async def test_memories_when_closed_while_they_are_kept_are_there_afterwards(tmp_path: Path) -> None:
+    async with opened(tmp_path) as memories:
+        remembering = asyncio.create_task(memories.remember([a_memory(id="m-1")]))
+        await asyncio.sleep(0)
+    await remembering
+    async with opened(tmp_path) as memories:
+        assert await memories.get(ORACLE, "m-1") is not None
+
+
+class Counted(SqliteVectorStore):
+    """A store that counts how often something was kept."""
+
+    transactions = 0
+
+    def keep(self, entries: Sequence[Entry]) -> None:
+        self.transactions += 1
+        super().keep(entries)

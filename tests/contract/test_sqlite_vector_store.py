@@ -8,14 +8,15 @@ from contextlib import asynccontextmanager, closing
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from shared.errors import InvalidError, TransientError
 from shared.memory.bridge import in_thread
 from shared.memory.port import LIMITS, Limits, VectorStore
 from shared.memory.sqlite import SqliteVectorStore
-from tests.contract.vector_store import LATER, ORACLE, VectorStoreContract, days, kept, nearest, texts
-from tests.memories import a_memory
+from tests.contract.vector_store import LATER, ORACLE, VectorStoreContract, days, kept, kept_at_once, nearest, texts
+from tests.memories import EMBEDDER, a_memory
 
 
 class TestSqliteVectorStore(VectorStoreContract):
@@ -45,6 +46,15 @@ async def test_memories_when_reopened_are_still_there(tmp_path: Path) -> None:
         await kept(store, a_memory("c", sources=("news-1",)))
         assert await texts(store) == ["b", "a"]
         assert set(await nearest(store, "a")) == {"a", "b"}
+
+
+async def test_memories_when_more_are_kept_at_once_than_a_statement_has_places_are_all_there(tmp_path: Path) -> None:
+    with closing(SqliteVectorStore(tmp_path / "memory.sqlite")) as store:
+        sources = tuple(f"s{each}" for each in range(140))
+        many = [a_memory(f"m{number}", sources=sources) for number in range(450)]  # a quarter of a million places
+        await kept_at_once(store, *many, *many[:10])
+        assert len(await in_thread(store.latest, ORACLE, LATER, 1_000)) == 450
+        assert len((await in_thread(store.resting_on, "s139", None, everyone=False)).memories) == 450
 
 
 async def test_memories_when_another_process_writes_are_found(tmp_path: Path) -> None:
@@ -82,12 +92,21 @@ async def test_memory_when_damaged_is_left_out_and_made_anew(
         assert (await nearest(store, "b"))[0] == "b"
 
 
-async def test_vector_when_damaged_is_not_compared(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def half_a_vector(text: str) -> bytes:
+    """Give the vector of a text, with what is no number wherever a question for it does not look."""
+    vector = EMBEDDER.embed([text])[0]
+    return np.where(vector == 0, np.float32(np.nan), vector).tobytes()
+
+
+@pytest.mark.parametrize("vector", [b"\0", half_a_vector("b")], ids=["short", "no numbers"])
+async def test_vector_when_damaged_is_not_compared(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, vector: bytes
+) -> None:
     file = tmp_path / "memory.sqlite"
     with closing(SqliteVectorStore(file)) as store:
         await kept(store, *days("a", "b"))
     with closing(sqlite3.connect(file, autocommit=True)) as raw:
-        raw.execute("UPDATE memories SET vector = x'00' WHERE id = 'm-b'")
+        raw.execute("UPDATE memories SET vector = ? WHERE id = 'm-b'", (vector,))
     with closing(SqliteVectorStore(file)) as store:
         assert await nearest(store, "b") == ["a"]
         assert await texts(store) == ["b", "a"]

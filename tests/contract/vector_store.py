@@ -1,7 +1,7 @@
 """The contract of a place for memories: apart by scope, of a moment, once each, within limits; on every technology."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
@@ -25,6 +25,14 @@ async def kept(store: VectorStore, *memories: Memory) -> None:
         await in_thread(store.keep, [an_entry(memory)])
 
 
+async def kept_at_once(store: VectorStore, *memories: Memory) -> None:
+    """Keep memories together."""
+    await in_thread(store.keep, [an_entry(memory) for memory in memories])
+
+
+HOWEVER = pytest.mark.parametrize("keep", [kept, kept_at_once])
+
+
 async def nearest(
     store: VectorStore, text: str, *, scope: Scope = ORACLE, before: datetime = LATER, limit: int = 5
 ) -> list[str]:
@@ -45,6 +53,9 @@ def days(*words: str) -> Iterator[Memory]:
         a_memory(word, id=f"m-{word.replace(' ', '-')}", known_at=CLOSE + place * DAY)
         for place, word in enumerate(words)
     )
+
+
+type Keep = Callable[..., Awaitable[None]]
 
 
 class VectorStoreContract(ABC):
@@ -226,6 +237,25 @@ class VectorStoreContract(ABC):
         assert await texts(store, Scope("oracle", "bob")) == ["mine"]
         await in_thread(store.keep, [])
 
+    async def test_memories_when_kept_at_once_are_as_if_one_came_after_the_other(self) -> None:
+        first, second, third, fourth = days("a", "b", "c", "d")
+        graded = second.model_copy(update={"outcome": an_outcome()})
+        hers = a_memory("a", owner="anna", id=first.id)
+        user = fourth.model_copy(update={"recalled": (first.id, third.id), "sources": ("news-1",)})
+        mixed = [user, first, second, hers, graded, first, third, second, user]
+        async with self.opened() as store, self.opened() as other:
+            await kept(other, *mixed)
+            await kept_at_once(store, *mixed[:4])
+            await kept_at_once(store, *mixed[2:])
+            for scope in (ORACLE, hers.scope):
+                found = await in_thread(store.latest, scope, LATER, 100)
+                assert found == await in_thread(other.latest, scope, LATER, 100)
+                assert await nearest(store, "a", scope=scope) == await nearest(other, "a", scope=scope)
+            assert await in_thread(store.get, ORACLE, second.id) == graded
+            rest = await in_thread(store.resting_on, "news-1", None, everyone=False)
+            assert rest == await in_thread(other.resting_on, "news-1", None, everyone=False)
+            assert rest.memories == (user,)
+
     async def test_source_when_an_owner_revokes_it_stays_for_the_others(self, store: VectorStore) -> None:
         mine, yours, desks = (a_memory("on it", owner=owner, sources=("news-1",)) for owner in ("anna", "bert", None))
         await kept(store, mine, yours, desks)
@@ -256,9 +286,10 @@ class VectorStoreContract(ABC):
         await kept(store, a_memory("a", sources=("news-1",)))
         assert await nearest(store, "a") == ["a"]
 
-    async def test_scope_when_too_many_forgets_the_oldest(self) -> None:
+    @HOWEVER
+    async def test_scope_when_too_many_forgets_the_oldest(self, keep: Keep) -> None:
         async with self.opened(Limits(count=4)) as store:
-            await kept(store, *days("a", "b", "c", "d", "e", "f", "g"))
+            await keep(store, *days("a", "b", "c", "d", "e", "f", "g"))
             assert await texts(store) == ["g", "f", "e", "d"]
             assert await nearest(store, "a") == await nearest(store, "e f g d")
             assert set(await nearest(store, "g")) == {"d", "e", "f", "g"}
@@ -269,16 +300,30 @@ class VectorStoreContract(ABC):
             await kept(store, *days("a", "b", "c", "d"))
             assert await texts(store) == ["d", "c"] or await texts(store) == ["d", "c", "b"]
 
-    async def test_scope_when_too_old_forgets_by_the_time_of_the_newest(self) -> None:
+    @HOWEVER
+    async def test_scope_when_too_old_forgets_by_the_time_of_the_newest(self, keep: Keep) -> None:
         async with self.opened(Limits(days=2)) as store:
-            await kept(store, *days("a", "b", "c", "d"))
+            await keep(store, *days("a", "b", "c", "d"))
             assert await texts(store) == ["d", "c", "b"]
 
-    async def test_memory_when_it_was_recalled_outlives_younger_ones(self) -> None:
+    @HOWEVER
+    async def test_memory_when_it_was_recalled_outlives_younger_ones(self, keep: Keep) -> None:
         async with self.opened(Limits(count=3, days_per_use=3)) as store:
             first, second, third, fourth, fifth = days("a", "b", "c", "d", "e")
             users = [each.model_copy(update={"recalled": (first.id,)}) for each in (third, fourth)]
-            await kept(store, first, second, *users, fifth)
+            await keep(store, first, second, *users, fifth)
+            assert await texts(store) == ["e", "d", "a"]
+
+    @HOWEVER
+    async def test_memory_when_it_was_recalled_by_what_was_kept_before_it_outlives_younger_ones(
+        self, keep: Keep
+    ) -> None:
+        async with self.opened(Limits(count=3, days_per_use=3)) as store:
+            first, second, third, fourth, fifth = days("a", "b", "c", "d", "e")
+            user = third.model_copy(update={"recalled": (first.id,)})
+            hers = a_memory("hers", owner="anna", recalled=(second.id, first.id))
+            await kept(store, user, hers)
+            await keep(store, second, first, fourth, fifth)
             assert await texts(store) == ["e", "d", "a"]
 
     async def test_scope_when_trimmed_leaves_the_others(self) -> None:
