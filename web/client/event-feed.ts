@@ -177,10 +177,9 @@ export class EventFeed extends EventTarget {
     const name = this.#isToBegin ? "begun" : "page";
     this.#failures = 0;
     this.#cursor = page.cursor;
-    if (page.events.length) {
-      this.#heardAt = performance.now();
-      this.#emit(name, page);
-    }
+    if (page.events.length) this.#heardAt = performance.now();
+    // Where a log is empty, whatever is known is of another one.
+    if (page.events.length || name === "begun") this.#emit(name, page);
     this.#tell({ state: "current", problem: "" });
     if (page.events.length || this.#streams(how) || this.#holds(how)) return BETWEEN_BATCHES_SECONDS;
     return pollSeconds(how, this.#quietSeconds(), this.#rhythm);

@@ -243,3 +243,20 @@ test("feed when it is begun anew drops what is under way for somebody else", asy
   await until(() => begun.length > 0);
   expect([...begun, ...ids]).toEqual(["mine"]);
 });
+
+test("feed when asked to begin with the newest and there are none says so, once", async () => {
+  const begun: string[][] = [];
+  follow({ newest: 2 }).on("begun", ({ events }) => begun.push(events.map(({ id }) => id)));
+  await until(isCurrent);
+  desk.append("a");
+  await until(() => ids.length > 0);
+  expect([begun, ids]).toEqual([[[]], ["a"]]);
+});
+
+test("feed when it is begun anew while it is stopped stays so", async () => {
+  follow({ newest: 5 });
+  await until(isCurrent);
+  feed.stop();
+  feed.restart();
+  expect(feed.status.state).toBe("stopped");
+});

@@ -1,18 +1,9 @@
 import { expect, test } from "vitest";
 import { LastData } from "../client/last-data";
 import { RecentEvents } from "../client/recent-events";
+import { storage } from "./browser-storage";
 
 const EVENT = { id: "a", type: "news.received" };
-
-/** A storage as browsers have it: what is stored are its own enumerable names. */
-function storage(stored: Record<string, string> = {}): Storage {
-  const methods = {
-    getItem: (name: string) => stored[name] ?? null,
-    setItem: (name: string, text: string) => Reflect.set(stored, name, text),
-    removeItem: (name: string) => Reflect.deleteProperty(stored, name),
-  };
-  return new Proxy(stored, { get: (_, name) => Reflect.get(methods, name) ?? stored[String(name)] }) as never;
-}
 
 /** A storage of a window that may not store anything. */
 const denied = new Proxy({} as Storage, {
@@ -58,7 +49,32 @@ test.each(["null", "7", '{"events":3}', "{}"])("recent events when %s was kept a
   expect(recent.cursor).toBeUndefined();
 });
 
-test("recent events when a page comes after a long time begin anew, else they go on", () => {
+test.each([
+  [9, "log-1"],
+  [11, undefined],
+])("recent events when they are %d minutes old go on from %j, and are shown meanwhile", (minutes, cursor) => {
+  const text = JSON.stringify({ at: Date.now() - minutes * 60_000, value: { events: [EVENT], cursor: "log-1" } });
+  const recent = new RecentEvents(new LastData("", storage({ "finagent::events": text })));
+  expect([recent.cursor, ...recent.all.map(({ id }) => id)]).toEqual([cursor, "a"]);
+});
+
+test("recent events when there are many are the newest 300", () => {
+  const recent = new RecentEvents(new LastData("", storage()));
+  const events = Array.from({ length: 301 }, (_, number) => ({ ...EVENT, id: String(number) }));
+  recent.take({ events: events as never, cursor: "log-301" });
+  expect([recent.all.length, recent.all.at(0)?.id, recent.all.at(-1)?.id]).toEqual([300, "1", "300"]);
+});
+
+test("recent events when forgotten are none, also for a page that comes later", () => {
+  const data = new LastData("", storage());
+  const recent = new RecentEvents(data);
+  recent.take({ events: [EVENT] as never, cursor: "log-1" });
+  recent.forget();
+  const later = new RecentEvents(data);
+  expect([recent.all, later.all, later.cursor]).toEqual([[], [], undefined]);
+});
+
+test("recent events when a page begins anew are its own alone, else they go on", () => {
   const data = new LastData("", storage());
   const first = new RecentEvents(data);
   first.begin({ events: [EVENT] as never, cursor: "log-1" });
