@@ -7,10 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from local.entry import SAID, STOPPED
 from shared.errors import FinAgentError
-
-STOPPED = 130
-"""Exit code of a command that was stopped by Ctrl-C."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
 
@@ -24,7 +22,7 @@ def complaints() -> Iterator[None]:
         typer.echo(f"finagent: {error}", err=True)
         raise typer.Exit(2) from error
     except KeyboardInterrupt as error:
-        typer.echo("finagent: stopped before the end", err=True)
+        typer.echo(SAID, err=True)
         raise typer.Exit(STOPPED) from error
 
 

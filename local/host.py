@@ -1,6 +1,7 @@
 """The embedded host: pumps messages, fires timers and serves HTTP until it is told to stop, then drains."""
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable
@@ -23,6 +24,8 @@ ROOT = Path(__file__).parents[1]
 DRAIN_SECONDS = 10
 OPENING_SECONDS = 20
 OPENING_POLL_SECONDS = 0.05
+_GARBAGE = 50_000
+"""Objects more than before that are a reason to look for garbage; Python's own is 2,000."""
 
 
 class Host:
@@ -85,6 +88,7 @@ class Host:
                     await timer.caught_up.wait()
                 while any((await self.desk.bus.backlog()).values()):  # noqa: ASYNC110 - a bus does not tell when it is empty
                     await asyncio.sleep(OPENING_POLL_SECONDS)
+        _spare_garbage()
 
     async def _drain(self, serving: "asyncio.Task[None]", sources: list["asyncio.Task[None]"]) -> None:
         """Take no more work, finish what is under way, and let go of the file."""
@@ -106,3 +110,10 @@ class Host:
 
     def _of(self, kind: str) -> list[Registered]:
         return [function for function in self.functions if function.trigger["type"] == kind]
+
+
+def _spare_garbage() -> None:
+    """Look for garbage seldom, and not among what stays: the loop stands still meanwhile."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -209,3 +210,19 @@ def test_demo_when_this_machine_has_settings_of_its_own_takes_none(monkeypatch: 
     # Each is there and empty, so that local.settings.json cannot set it either.
     assert set(ours) == {field.alias for field in Settings.model_fields.values()} | {"FINAGENT_TICK"}
     assert {value for name, value in ours.items() if name != "FINAGENT_DATA"} == {""}
+
+
+def test_command_when_stopped_while_it_is_being_loaded_says_so_in_a_line(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-c", "from local.entry import main; main()", "demo"],
+        env=environment(tmp_path),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if line.endswith(" typer\n"))  # most is not loaded yet
+        process.send_signal(signal.SIGINT)
+        said = [line for line in process.stderr if not line.startswith("import time:")]
+    assert (process.returncode, said) == (130, ["finagent: stopped before the end\n"])

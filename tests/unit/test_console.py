@@ -3,7 +3,8 @@
 import pytest
 import typer
 
-from local.console import STOPPED, complaints
+from local.console import complaints
+from local.entry import STOPPED
 from shared.errors import InvalidError
 
 
