@@ -179,8 +179,9 @@ def _measure(settings: Settings, engine: Engine, runtime: Runtime, vitals: Vital
     history = KeyHistory(engine.keys, runtime.emit, engine.clock)
 
     async def measure() -> None:
-        await history.tell()
+        """Measure first, as what keys cannot be read must not hide."""
         await vitals.measure()
+        await history.tell()
 
     return measure
 

@@ -31,7 +31,11 @@ class CosmosKeyRing:
 
     async def add(self, key: Key) -> None:
         """Keep a key."""
-        await self._put("add key", key)
+        await self._account.call(
+            "add key",
+            STATE,
+            lambda container, hook: container.upsert_item(_item(key), response_hook=hook, no_response=True),
+        )
 
     async def keys(self) -> list[Key]:
         """Give all keys, those that were revoked too, oldest first."""
@@ -44,7 +48,12 @@ class CosmosKeyRing:
         found = [key for key in await self.keys() if key.id == key_id and key.revoked_at is None]
         if not found:
             raise MissingError(f"there is no key {key_id}")
-        await self._put("revoke key", found[0].revoked(now))
+        item = _item(found[0].revoked(now))
+        await self._account.call(  # in the place of the other: who was forgotten meanwhile has no key again
+            "revoke key",
+            STATE,
+            lambda container, hook: container.replace_item(item["id"], item, response_hook=hook, no_response=True),
+        )
 
     async def forget(self, owner: str) -> None:
         """Delete all keys of an owner's."""
@@ -58,13 +67,6 @@ class CosmosKeyRing:
             "forget key",
             STATE,
             lambda container, hook: container.delete_item(_name(key.id), _HOME, response_hook=hook),
-        )
-
-    async def _put(self, operation: str, key: Key) -> None:
-        await self._account.call(
-            operation,
-            STATE,
-            lambda container, hook: container.upsert_item(_item(key), response_hook=hook, no_response=True),
         )
 
 

@@ -106,7 +106,7 @@ class Chronicle:
         self._now.clear()
 
     def views(self) -> Iterator[ViewChanges]:
-        """Give what was put down, by agent, subject and name."""
+        """Give what was put down, by agent and subject; of each, first what was said first."""
         for key, changes in sorted(self._changes.items(), key=lambda each: (each[0].agent, each[0].subject)):
             yield ViewChanges(
                 agent=key.agent, subject=key.subject, name=key.name, unit=key.unit, changes=tuple(changes)

@@ -80,10 +80,12 @@ class _Kept:
 
     @property
     def emits(self) -> tuple[Emit, ...]:
+        """Give what the step said; nothing where it failed."""
         return self.result.emits if isinstance(self.result, Decision) else ()
 
     @property
     def state(self) -> object:
+        """Give what the step kept; None where it failed."""
         return self.result.state if isinstance(self.result, Decision) else None
 
 

@@ -1,7 +1,6 @@
 """The manifest of a run: by which code, configuration and data it came about, and whether the data were restated."""
 
 import json
-import os
 import sys
 from functools import cache
 from hashlib import sha256
@@ -11,6 +10,7 @@ from pathlib import Path
 from shared.errors import InvalidError
 from shared.events.envelope import Fact
 from shared.events.replay import Backtest
+from shared.replay.whole_file import write_whole
 
 _PROGRAM = Path(__file__).parents[1]
 
@@ -69,7 +69,7 @@ def check_vintage(file: Path, made: Manifest) -> str | None:
     Raises
     ------
     InvalidError
-        The file is not what this wrote.
+        The file is not what this wrote, or cannot be written.
     """
     asked = made.backtest
     key = f"{made.source} {','.join(asked.symbols)} {asked.interval} {asked.first_day} {asked.last_day}"
@@ -79,9 +79,7 @@ def check_vintage(file: Path, made: Manifest) -> str | None:
     if before == made.data:
         return None
     file.parent.mkdir(parents=True, exist_ok=True)
-    written = file.with_suffix(f".{os.getpid()}")
-    written.write_text(json.dumps(known | {key: made.data}, indent=1, sort_keys=True), "utf-8")
-    written.replace(file)
+    write_whole(file, json.dumps(known | {key: made.data}, indent=1, sort_keys=True).encode())
     if before is None:
         return None
     return f"The data of this range are not those of an earlier run ({before[:12]}): their vendor restated them."

@@ -27,6 +27,10 @@ TURN_SECONDS = 60.0
 """So long a message waits for the backtest before it, and then comes again later."""
 MOST_REPORT_BYTES = 1_500_000
 """Of a report as it is kept in an event; an item of Cosmos DB takes two million at most."""
+_LEFT_OUT = (
+    (("decided", "views"), "It is too long to be kept with the agents' votes and views: the command line keeps them."),
+    (("fills",), "It is too long to be kept with its fills, too: the command line keeps them."),
+)
 LONGEST_SECONDS = 210.0
 """What a backtest may take; with the wait for its turn less than the host's functionTimeout."""
 
@@ -108,13 +112,14 @@ class Replays:
 
 
 def fitting(report: Report, most_bytes: int = MOST_REPORT_BYTES) -> str:
-    """Give a report's JSON, without what its agents said where that would make it too large to be kept."""
+    """Give a report's JSON, without what its agents said, and then its fills, where it is too large to be kept."""
     text = report.model_dump_json()
-    if len(text.encode()) <= most_bytes:
-        return text
-    told = "It is too long to be kept with the agents' votes and views: the command line keeps them."
-    without = {"decided": (), "views": (), "labels": (*report.labels, told)}
-    return report.model_copy(update=without).model_dump_json()
+    for names, told in _LEFT_OUT:
+        if len(text.encode()) <= most_bytes:
+            break
+        report = report.model_copy(update={**dict.fromkeys(names, ()), "labels": (*report.labels, told)})
+        text = report.model_dump_json()
+    return text
 
 
 def bars_of(asked: Backtest) -> int:

@@ -23,10 +23,10 @@ def run(folder: Path) -> list[Table]:
     if trades < LEAST_TRADES:
         raise BenchError(f"only {trades} trades were decided")
     waited = sum(spots.pop(WAITING, (0.0, 0.0)))
-    return [_by_function(spots, trades, waited), _by_module(spots)]
+    return [_by_function(spots, trades, waited, answer["other_threads_seconds"]), _by_module(spots)]
 
 
-def _by_function(spots: dict[str, tuple[float, float]], trades: int, waited: float) -> Table:
+def _by_function(spots: dict[str, tuple[float, float]], trades: int, waited: float, beside: float) -> Table:
     busy = sum(map(sum, spots.values()))
     ordered = sorted(spots.items(), key=lambda item: -sum(item[1]))[:FUNCTIONS]
     rows = [
@@ -38,7 +38,8 @@ def _by_function(spots: dict[str, tuple[float, float]], trades: int, waited: flo
         ("function", "all, %", "itself, %", "libraries it calls, %", "µs a trade"),
         rows,
         f"{trades:,} trades in {SECONDS:g} s, sampled, which slows them; the loop waited {waited:.1f} s of it. A sample"
-        " counts for the innermost function of ours; commits run in a thread of their own and are not in it.",
+        f" counts for the innermost function of ours. What other threads did is not in it: {beside:.1f} s of processor"
+        " time for commits and memories.",
     )
 
 

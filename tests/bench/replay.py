@@ -1,13 +1,10 @@
 """The replay engine beside other backtesters, with all agents, over ten million bars, and over several processes."""
 
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -76,7 +73,7 @@ def _sweep() -> Table:
     rows, hashes = list[list[Cell]](), list[list[str]]()
     for workers in (1, 2):
         begun = time.monotonic()
-        with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             found = list(pool.map(backtest, WEIGHTS))
         wall = time.monotonic() - begun
         hashes.append([run_hash for _, run_hash, _ in found])
@@ -89,17 +86,3 @@ def _sweep() -> Table:
         " processors were free, and the processor time what the division cost."
     )
     return Table("A sweep over processes", ("processes", "backtests", "wall s", "CPU s", "hashes"), rows, note)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    # Matrices of four symbols are not worth a second thread of OpenBLAS, which waits by spinning: on two processors two
-    # workers with two threads each take as long as one worker. It reads this when numpy is loaded.
-    before = os.environ.get("OPENBLAS_NUM_THREADS")
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    try:
-        yield
-    finally:
-        del os.environ["OPENBLAS_NUM_THREADS"]
-        if before is not None:
-            os.environ["OPENBLAS_NUM_THREADS"] = before

@@ -1,7 +1,8 @@
 """One contender in a process of its own: reads a round's task from stdin, writes what came of it to stdout.
 
 A task is a JSON line with `flight` (trades under way at once), `seconds` and `profiled`; the answer has the
-milliseconds that each trade took, the wall and CPU seconds that all took, and what was decided on each kind of trade.
+milliseconds that each trade took, the wall and CPU seconds that all took, of these the ones in other threads than the
+loop's, and what was decided on each kind of trade.
 """
 
 import asyncio
@@ -39,14 +40,16 @@ class Round:
 
     async def run(self, flight: int, seconds: float) -> dict[str, Any]:
         """Give what came of it."""
-        begun, worked = time.perf_counter(), time.process_time()
+        begun, worked, here = time.perf_counter(), time.process_time(), time.thread_time()
         async with asyncio.TaskGroup() as lanes:
             for _ in range(flight):
                 lanes.create_task(self._lane(begun + seconds))
+        cpu = time.process_time() - worked
         return {
             "took": self._took,
             "seconds": time.perf_counter() - begun,
-            "cpu_seconds": time.process_time() - worked,
+            "cpu_seconds": cpu,
+            "other_threads_seconds": cpu - (time.thread_time() - here),
             "decided": self._decided,
         }
 

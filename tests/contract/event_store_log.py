@@ -194,6 +194,8 @@ class Log(EventStoreBench):
         wanted = [event.json_bytes for event in mixed if event.owner != "bob"]
         for limit in (1, 4, 100):
             assert await read_all(store, Filter(audiences=(EVERYBODY, "alice")), limit=limit) == wanted
+            both = Filter(types=("trade.requested", "market.data.received"), audiences=(EVERYBODY, "alice"))
+            assert (await store.newest(both, limit)).events == wanted[-limit:]
 
     @pytest.mark.parametrize("cursor", MALFORMED)
     async def test_cursor_when_malformed_is_refused(self, store: EventStore, cursor: str) -> None:

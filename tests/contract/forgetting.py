@@ -13,6 +13,7 @@ from shared.callers.key import new_key
 from shared.clock import wall_seconds
 from shared.engine import Engine
 from shared.errors import InvalidError
+from shared.events.change import Change, ChangeMade, stream_of
 from shared.events.emit import Emit
 from shared.forget import forget
 from shared.ingest import portfolio_event
@@ -36,13 +37,20 @@ FOUND = {
     "ledger entries": 2,
     "snapshots": 1,
     "receipts": 1,
-    "events": 4,
+    "events": 5,
 }
 
 
 def planted(owner: str | None) -> bytes:
     """Give what is written into everything of an owner's, and into nothing else."""
     return f"{PLANTED}{owner}!".encode()
+
+
+def a_change(owner: str | None) -> ChangeMade:
+    """Give the audit of something that was asked for on an owner's behalf."""
+    change = Change(caller=f"key:{PLANTED}{owner}!", action="POST /api/trades", made=f"/api/trades/t-{owner}", at=CLOSE)
+    name = f"change-{owner}"
+    return ChangeMade.first(id=name, source="api", stream=stream_of(owner), time=CLOSE, owner=owner, data=change)
 
 
 async def things_of(engine: Engine, owner: str | None) -> None:
@@ -56,7 +64,7 @@ async def things_of(engine: Engine, owner: str | None) -> None:
     held = portfolio_event(a_portfolio().data, CLOSE, after="", source="api", owner=owner)
     alarmed = altered(an_opinion(request), id=f"alarmed-{owner}", stream=held.stream)
     alarmed = altered(alarmed, data=vote.data)
-    await engine.store.append([request, held])
+    await engine.store.append([request, held, a_change(owner)])
     commit = Commit("risk_manager", request.stream, request.id, name.encode(), None, (Emit(vote),))
     await engine.store.commit(commit)
     await engine.store.append([vote, alarmed])

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -68,6 +69,26 @@ async def test_pages_when_partitions_split_in_between_have_everything_once_and_i
             found, cursor = found + page.events, page.cursor
         expected = [event for event in LIVE if not wanted.stream or event.stream == wanted.stream]
         assert by_stream(found) == by_stream(bodies(expected)), f"seed {seed}"
+
+
+async def test_newest_when_an_event_comes_while_they_are_read_are_gone_on_from_with_it(
+    cosmos: CosmosStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with account(cosmos) as home:
+        store, read = CosmosEventStore(home), home.rows
+
+        async def overtaken(operation: str, *arguments: Any, **options: Any) -> list[dict[str, Any]]:
+            """Read, and have an event come before the answer is looked at."""
+            found = await read(operation, *arguments, **options)
+            if operation == "newest":
+                await store.append(LIVE[3:4])
+            return found
+
+        monkeypatch.setattr(home, "rows", overtaken)
+        await store.append(LIVE[:3])
+        page = await store.newest(ALL, 10)
+        found = page.events + (await store.page(ALL, page.cursor, 10)).events
+    assert sorted(found) == sorted(bodies(LIVE[:4]))
 
 
 async def test_cursor_when_every_partition_was_split_goes_on_where_it_was(cosmos: CosmosStandIn) -> None:

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from shared.callers.cosmos import CosmosKeyRing
-from shared.callers.key import new_key
+from shared.callers.key import Key, new_key
 from shared.callers.port import KeyRing
+from shared.errors import MissingError
 from shared.store.cosmos import CosmosEventStore
+from shared.store.cosmos_account import CosmosAccount
 from tests.contract.cosmos_bench import ENDPOINT, Ledger, account, service
 from tests.contract.event_store_commit import a_commit
 from tests.contract.key_ring import BOTH, NOW, KeyRingContract
@@ -46,3 +48,26 @@ async def test_keys_when_they_are_read_cost_little(standin: CosmosStandIn | None
         assert len(await ring.keys()) == 20
     (units,) = ledger.of("read keys")
     assert units < 5
+
+
+class Overtaken(CosmosKeyRing):
+    """A ring whose keys are forgotten by another process as soon as it has read them."""
+
+    def __init__(self, account: CosmosAccount) -> None:
+        super().__init__(account)
+        self._other = CosmosKeyRing(account)
+
+    async def keys(self) -> list[Key]:
+        found = await super().keys()
+        await self._other.forget("alice")
+        return found
+
+
+async def test_key_when_it_is_forgotten_while_it_is_revoked_stays_forgotten(standin: CosmosStandIn | None) -> None:
+    async with account(standin) as opened:
+        ring = Overtaken(opened)
+        key = new_key("alice", BOTH, NOW)[0]
+        await ring.add(key)
+        with pytest.raises(MissingError):
+            await ring.revoke(key.id, NOW)
+        assert await CosmosKeyRing(opened).keys() == []

@@ -53,6 +53,16 @@ async def test_file_when_it_is_from_before_revoked_keys_were_kept_goes_on(tmp_pa
     assert key.digest.encode() not in file.read_bytes()
 
 
+async def test_file_when_an_owner_is_forgotten_holds_nothing_of_theirs_not_even_unused(tmp_path: Path) -> None:
+    file, (key, _) = tmp_path / "keys.sqlite", new_key("alice", BOTH, NOW)
+    ring = SqliteKeyRing(file)
+    await ring.add(key)
+    assert key.digest.encode() in file.read_bytes()
+    await ring.forget("alice")
+    assert key.digest.encode() not in file.read_bytes()
+    assert b"alice" not in file.read_bytes()
+
+
 async def test_file_when_it_is_none_says_so(tmp_path: Path) -> None:
     (tmp_path / "keys.sqlite").write_bytes(b"no database, this" * 100)
     with pytest.raises(TransientError, match=r"keys in .* cannot be used"):

@@ -9,16 +9,19 @@ import httpx
 import pytest
 
 from functions.api.access import ROLES, SAFE
+from shared.bus.port import message_for
 from shared.callers.sqlite import SqliteKeyRing
+from shared.clock import WallClock
 from shared.errors import TransientError
 from shared.events.catalogue import decode
 from shared.events.change import Change, ChangeMade
 from shared.store.port import Filter
 from shared.wiring import desk
+from tests.builders import a_trade_request
 from tests.functions.guarded import MADE_AT, OPERATE, READ, TRADE, a_key, client
 
 ASKED = {"symbol": "IBM", "side": "buy", "quantity": 1}
-REDRIVE = ("POST", "/api/dead-letters/{id}/redrive")  # tests/e2e make dead letters
+REDRIVE = ("POST", "/api/dead-letters/{id}/redrive")  # takes a dead letter
 CHANGES: dict[tuple[str, str], tuple[str, dict[str, Any] | None]] = {
     ("POST", "/api/trades"): ("/api/trades", ASKED),
     ("POST", "/api/options"): ("/api/options", {"symbol": "IBM", "risk_budget": 1000}),
@@ -41,14 +44,28 @@ def keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def changes() -> list[Change]:
+async def told() -> list[ChangeMade]:
     page = await desk().store.page(Filter(types=(ChangeMade.name(),)), "", 50)
-    return [event.data for event in map(decode, page.events)]
+    return [event for event in map(decode, page.events) if isinstance(event, ChangeMade)]
+
+
+async def changes() -> list[Change]:
+    return [event.data for event in await told()]
+
+
+async def a_dead_letter(subscription: str) -> None:
+    bus = desk().bus
+    await bus.publish([message_for(a_trade_request())])
+    while not await bus.dead_letters():
+        await bus.abandon(await bus.receive(subscription), "boom")
 
 
 async def listed(api: httpx.AsyncClient, headers: dict[str, str]) -> list[str]:
-    answer = await api.get("/api/events?types=change.made", headers=headers)
-    return [event["data"]["action"] for event in answer.json()["events"]]
+    """Give what a caller is told was done, in the order of the log or from its end."""
+    pages = [await api.get(f"/api/events?types=change.made&newest={newest}", headers=headers) for newest in (0, 1)]
+    page, newest = [[event["data"]["action"] for event in answer.json()["events"]] for answer in pages]
+    assert page == newest
+    return page
 
 
 def test_changes_when_compared_with_the_routes_are_all_of_them() -> None:
@@ -66,6 +83,28 @@ async def test_change_when_nobody_is_asked_who_calls_is_the_local_ones(
     [change] = await changes()
     assert (change.caller, change.action) == ("local", f"{method} {address.partition('?')[0]}")
     assert change.made == answer.headers.get("location", "")
+
+
+async def test_change_when_a_dead_letter_is_redriven_is_whose_who_did_so(keys: Path) -> None:
+    await a_dead_letter("events/risk-manager")
+    key, oscar = await a_key(keys, None, OPERATE)
+    async with client(oscar) as api:
+        [letter] = (await api.get("/api/dead-letters")).json()["dead_letters"]
+        for status in (202, 404):
+            assert (await api.post(f"/api/dead-letters/{letter['id']}/redrive")).status_code == status
+    [change] = await changes()
+    assert (change.caller, change.action) == (f"key:{key.id}", f"POST /api/dead-letters/{letter['id']}/redrive")
+
+
+async def test_change_when_it_is_kept_has_the_times_of_the_desk_and_of_the_wall(keys: Path) -> None:
+    (_, alice), (_, oscar) = await a_key(keys, "alice", TRADE), await a_key(keys, None, TRADE, OPERATE)
+    wall, began = WallClock(), WallClock().now()
+    async with client() as api:
+        for headers in (alice, oscar):
+            assert (await api.put("/api/portfolios/main", json={"cash": 7}, headers=headers)).is_success
+    hers, his = await told()
+    assert (hers.stream, his.stream) == ("audit:alice", "audit")
+    assert hers.time <= desk().clock.now() < began <= hers.data.at <= his.data.at <= wall.now()
 
 
 async def test_change_when_it_is_listed_is_its_owners_and_operators_alone(keys: Path) -> None:
@@ -103,6 +142,23 @@ async def test_change_when_it_is_asked_for_again_is_one(keys: Path) -> None:
         for _ in range(2):
             assert (await api.put("/api/portfolios/main", json={"cash": 7})).is_success
     assert [change.action for change in await changes()] == ["POST /api/trades", *["PUT /api/portfolios/main"] * 2]
+
+
+async def test_change_when_two_keys_of_an_owner_ask_for_it_is_eithers(keys: Path) -> None:
+    pair = [await a_key(keys, "alice", TRADE) for _ in range(2)]
+    async with client({"Idempotency-Key": "once"}) as api:
+        made = {(await api.post("/api/trades", json=ASKED, headers=shown)).headers["location"] for _, shown in pair}
+    assert [(change.caller, {change.made}) for change in await changes()] == [
+        (f"key:{key.id}", made) for key, _ in pair
+    ]
+
+
+async def test_change_when_its_path_is_long_is_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "finagent.audit"):
+        async with client() as api:
+            assert not (await api.put(f"/api/portfolios/{'x' * 5_000}", json={"cash": 7})).is_success
+    [line] = [record.getMessage() for record in caplog.records if record.name == "finagent.audit"]
+    assert len(line) < 400
 
 
 async def test_change_when_the_audit_cannot_be_stored_is_told_and_asked_for_again(

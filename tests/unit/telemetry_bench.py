@@ -31,12 +31,18 @@ class Watched(OpenTelemetry):
 
     def values(self, name: str) -> dict[tuple[Any, ...], float]:
         """Give a metric's numbers (a histogram's counts) by the values of their attributes, in the names' order."""
-        data = self._reader.get_metrics_data()
-        metrics = [m for r in (data.resource_metrics if data else ()) for s in r.scope_metrics for m in s.metrics]
-        points = [point for metric in metrics if metric.name == name for point in metric.data.data_points]
         return {
             tuple(value for _, value in sorted((point.attributes or {}).items())): getattr(
                 point, "value", getattr(point, "count", 0)
             )
-            for point in points
+            for point in self._points(name)
         }
+
+    def attributes(self, name: str) -> set[str]:
+        """Give the names of what a metric is told by."""
+        return {attribute for point in self._points(name) for attribute in point.attributes or {}}
+
+    def _points(self, name: str) -> list[Any]:
+        data = self._reader.get_metrics_data()
+        metrics = [m for r in (data.resource_metrics if data else ()) for s in r.scope_metrics for m in s.metrics]
+        return [point for metric in metrics if metric.name == name for point in metric.data.data_points]

@@ -14,11 +14,14 @@ from shared.events.market import AnalysisCompleted
 from shared.events.portfolio import RiskAssessed
 from shared.events.rebalance import RebalanceSuggested
 from shared.events.trade import ConsensusReached, TradeRequested
-from shared.replay.chronicle import ViewChanges
+from shared.replay.chronicle import Chronicle, Decided, ViewChanges, VoteCast
 from shared.replay.manifest import manifest
 from shared.replay.report import Report, report
 from shared.replay.service import fitting
 from tests.backtests import AUTUMN, played
+from tests.builders import CLOSE, DAY, altered
+from tests.conclusions import CONCLUSIONS
+from tests.examples import FULL, REQUEST
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +93,46 @@ def test_views_when_nothing_changed_hold_no_second_entry(autumn: tuple[Report, l
         assert max(places) < len(autumn[0].series.moments)
 
 
+def test_decided_when_heard_is_what_the_consensus_says_to_four_digits() -> None:
+    reached = next(event for event in FULL if isinstance(event, ConsensusReached))
+    vote, *_ = reached.data.votes
+    votes = (vote.model_copy(update={"stance": 1 / 3, "confidence": 2 / 3}),)
+    said = {"votes": votes, "score": -1 / 3, "decided_at": CLOSE + DAY}
+    chronicle = Chronicle()
+    chronicle.hear(REQUEST)
+    chronicle.hear(altered(reached, data=reached.data.model_copy(update=said)))
+    assert chronicle.decided == [
+        Decided(
+            trade=REQUEST.id,
+            symbol="AAPL",
+            side="buy",
+            quantity=10,
+            decision="rejected",
+            score=-0.3333,
+            vetoes=("no",),
+            decided_at=CLOSE + DAY,
+            votes=(VoteCast(agent="a", stance=0.3333, confidence=0.6667),),
+        )
+    ]
+
+
+def test_views_when_heard_are_what_each_agent_concludes_by_agent_and_subject() -> None:
+    chronicle = Chronicle()
+    for event in reversed(CONCLUSIONS):
+        chronicle.hear(event)
+    chronicle.close(3)
+    assert [(v.agent, v.subject, v.name, v.unit, v.changes) for v in chronicle.views()] == [
+        ("market_analyst", "AAPL", "view", "-1 to +1", ((3, 0.1),)),
+        ("market_analyst", "AAPL", "trend", "", ((3, "up"),)),
+        ("market_analyst", "AAPL", "regime", "", ((3, "high_volatility"),)),
+        ("oracle", "AAPL", "expected_return", "in 21 days", ((3, 0.01),)),
+        ("oracle", "AAPL", "loss_probability", "in 21 days", ((3, 0.4),)),
+        ("portfolio_optimizer", "main", "orders", "suggested", ((3, 1.0),)),
+        ("risk_manager", "main", "var_95", "of value", ((3, 0.0),)),
+        ("sentiment_tracker", "AAPL", "sentiment", "-1 to +1", ((3, -0.1),)),
+    ]
+
+
 def test_report_when_it_is_too_long_to_be_kept_says_that_votes_and_views_are_left_out(
     autumn: tuple[Report, list[Event]],
 ) -> None:
@@ -98,4 +141,17 @@ def test_report_when_it_is_too_long_to_be_kept_says_that_votes_and_views_are_lef
     short = Report.model_validate_json(fitting(autumn[0], len(whole) - 1))
     assert (short.decided, short.views) == ((), ())
     assert (short.fills, short.series) == (autumn[0].fills, autumn[0].series)
-    assert "too long" in short.labels[-1]
+    assert short.labels[:-1] == autumn[0].labels
+    assert "votes and views" in short.labels[-1]
+    shorter = Report.model_validate_json(fitting(autumn[0], len(short.model_dump_json()) - 1))
+    assert (shorter.decided, shorter.views, shorter.fills) == ((), (), ())
+    assert shorter.series == autumn[0].series
+    assert shorter.labels[:-1] == short.labels
+    assert "its fills" in shorter.labels[-1]
+
+
+def test_report_when_it_is_measured_counts_bytes(autumn: tuple[Report, list[Event]]) -> None:
+    told = autumn[0].model_copy(update={"labels": ("Ünï",)})
+    characters = len(told.model_dump_json())
+    assert fitting(told, characters + 3) == told.model_dump_json()
+    assert Report.model_validate_json(fitting(told, characters)).labels[:-1] == ("Ünï",)

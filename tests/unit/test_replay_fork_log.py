@@ -17,7 +17,7 @@ from shared.replay.debug_case import Case, recorded
 from shared.replay.fork import fork
 from shared.settings import Settings
 from shared.wiring import Desk
-from tests.unit.test_replay_live import DAY, drain, handle, take
+from tests.unit.test_replay_live import drain, handle, pass_day, take
 
 OWNERS = ("alice", "bob", None)
 SLOW = "events/risk-manager"
@@ -64,13 +64,9 @@ async def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
         | {"FINAGENT_LOOKBACK_DAYS": 120, "FINAGENT_SYMBOLS": "AAPL,IBM"}
     )
     desk = wiring.build(settings)
-    assert isinstance(desk.clock, ManualClock)
     try:
         for day in range(4):
-            desk.clock.advance(DAY)
-            await desk.ingest.market_tick()
-            await desk.ingest.news_tick()
-            await drain(desk)
+            await pass_day(desk)
             if day == 0:
                 await desk.runtime.emit([held(desk, owner, place) for place, owner in enumerate(OWNERS)])
                 await drain(desk)

@@ -46,6 +46,15 @@ async def drain(desk: Desk) -> None:
                 await desk.bus.complete(delivery)
 
 
+async def pass_day(desk: Desk) -> None:
+    """Let a day go by and its bars and news arrive."""
+    assert isinstance(desk.clock, ManualClock)
+    desk.clock.advance(DAY)
+    await desk.ingest.market_tick()
+    await desk.ingest.news_tick()
+    await drain(desk)
+
+
 async def handle(desk: Desk, delivery: Delivery) -> None:
     message, agent = delivery.message, delivery.subscription.partition("/")[2].replace("-", "_")
     received = Received(message.message_id, message.subject, message.body, topic=message.topic)
@@ -72,13 +81,9 @@ async def lived(settings: Settings) -> list[Event]:
     and a replay, which plays by time, would.
     """
     desk = wiring.build(settings)
-    assert isinstance(desk.clock, ManualClock)
     try:
         for day in range(4):
-            desk.clock.advance(DAY)
-            await desk.ingest.market_tick()
-            await desk.ingest.news_tick()
-            await drain(desk)
+            await pass_day(desk)
             if day == 1:
                 positions = tuple(Position(symbol=symbol, quantity=50) for symbol in ("AAPL", "IBM"))
                 held = Portfolio(portfolio="main", cash=5_000, positions=positions)

@@ -12,11 +12,14 @@ from shared.agents.decision import Stateless
 from shared.errors import TransientError
 from shared.events.replay import Backtest, Replay, ReplayCompleted, ReplayRequested
 from shared.replay.backtest import Watcher
-from shared.replay.report import Report
+from shared.replay.chronicle import ViewChanges
+from shared.replay.manifest import manifest
+from shared.replay.report import Report, report
 from shared.replay.service import LONGEST_SECONDS, NAME, TURN_SECONDS, Replays
 from shared.runtime import Received
 from shared.settings import Settings
 from shared.wiring import Desk, desk
+from tests.backtests import played
 from tests.builders import CLOSE, a_replay_request
 from tests.e2e.process import ROOT
 
@@ -61,6 +64,22 @@ async def test_backtest_when_another_is_played_waits_its_turn_and_then_comes_aga
     replays.is_stopped = True
     with pytest.raises(TransientError, match="the host stops"):
         await first
+
+
+async def test_backtest_when_its_report_is_larger_than_an_item_of_the_store_is_kept_without_views() -> None:
+    thoughts = tuple((place, "a thought of twenty-one") for place in range(50_000))
+    views = ViewChanges(agent="a", subject="AAPL", name="trend", unit="", changes=thoughts)
+
+    async def talkative(asked: Backtest, _run: str, _watch: Watcher) -> Report:
+        """Play it, and have an agent say more than can be kept."""
+        result, _ = await played(asked)
+        made = report(result, manifest(asked, "recorded", result.outcome.data_hash))
+        return made.model_copy(update={"views": (views,)})
+
+    made = await asked(Replays(talkative), a_replay_request())
+    assert len(views.model_dump_json()) > 1_600_000  # an event may hold less
+    assert made.report is not None
+    assert Report.model_validate_json(made.report).views == ()
 
 
 def test_backtest_when_it_waits_and_plays_longest_is_over_before_its_host_ends_it() -> None:

@@ -7,11 +7,13 @@ import pytest
 
 from shared.errors import InvalidError
 from shared.events.market import Bar, Interval
+from shared.events.news import NewsItem
+from shared.events.portfolio import Portfolio
 from shared.market.recorded import RecordedMarketSource
 from shared.replay.bar_file import CsvMarketSource
 from shared.replay.cache import CachedMarketSource
 from shared.replay.log import written
-from tests.builders import CLOSE, DAY, a_headline, a_trade_request, an_opinion
+from tests.builders import CLOSE, DAY, a_bar, a_headline, a_portfolio, a_trade_request, an_opinion
 
 HEAD = "symbol,time,open,high,low,close,volume\n"
 GOOD = "AAPL,2008-01-02,10,11,9,10.5,1000\n"
@@ -112,6 +114,50 @@ async def test_history_when_it_is_not_over_or_has_no_bar_is_asked_for_again(tmp_
         assert await late.bars(("IBM",), "1Day", START, END)
         assert await late.bars(("IBM",), "1Day", START, START + timedelta(hours=1)) == []
     assert source.asked == 2 + 1 + 2
+
+
+class Echo:
+    """A source that has whatever it is asked for, an account too, and remembers how often it was asked for news."""
+
+    news_asked = 0
+
+    async def bars(self, symbols: tuple[str, ...], interval: Interval, start: datetime, end: datetime) -> list[Bar]:
+        """Give a bar of each symbol."""
+        return [a_bar(symbol) for symbol in symbols]
+
+    async def news(self, symbols: tuple[str, ...], start: datetime, end: datetime) -> list[NewsItem]:
+        """Give a headline."""
+        self.news_asked += 1
+        return [a_headline().data]
+
+    async def portfolio(self) -> Portfolio | None:
+        """Give what the account holds now."""
+        return a_portfolio().data
+
+
+async def test_history_when_other_symbols_lengths_or_windows_are_asked_for_is_kept_apart(tmp_path: Path) -> None:
+    cached = CachedMarketSource(Echo(), tmp_path)
+    windows: list[tuple[tuple[str, ...], Interval, datetime, datetime]] = [
+        (("IBM",), "1Day", START, END),
+        (("AAPL",), "1Day", START, END),
+        (("IBM",), "1Hour", START, END),
+        (("IBM",), "1Day", START + DAY, END),
+        (("IBM",), "1Day", START, END - DAY),
+    ]
+    for window in windows * 2:
+        await cached.bars(*window)
+    assert len(names(tmp_path)) == len(windows)
+
+
+async def test_headlines_when_they_are_settled_are_asked_for_once(tmp_path: Path) -> None:
+    source = Echo()
+    first, again = [await CachedMarketSource(source, tmp_path).news(("IBM",), START, END) for _ in range(2)]
+    assert (first, source.news_asked) == (again, 1)
+    assert len(again) == 1
+
+
+async def test_history_when_asked_what_is_held_has_no_account(tmp_path: Path) -> None:
+    assert await CachedMarketSource(Echo(), tmp_path).portfolio() is None
 
 
 class LateSource(CountingSource):

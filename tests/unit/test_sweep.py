@@ -18,6 +18,7 @@ from shared.store.port import Commit, Filter, Page
 from shared.sweep import LONGEST_BACKLOG_SECONDS, PATIENCE_SECONDS, STREAM, TRIES, Sweep
 from tests.builders import CLOSE, a_trade_request
 from tests.standins.desk import MemoryDesk, an_agent_desk, received
+from tests.unit.telemetry_bench import Watched
 
 PATIENCE = timedelta(seconds=PATIENCE_SECONDS)
 REQUEST = a_trade_request()
@@ -324,6 +325,7 @@ async def test_sweep_when_it_fails_says_why_until_it_works(monkeypatch: pytest.M
         raise TransientError("no connection")
 
     desk, sweep = await a_swept_desk()
+    sweep.telemetry = telemetry = Watched()
     worked = sweep.status.succeeded_at
     assert (worked, sweep.status.problem) == (desk.clock.now(), None)
     desk.clock.advance(PATIENCE)
@@ -334,6 +336,7 @@ async def test_sweep_when_it_fails_says_why_until_it_works(monkeypatch: pytest.M
     assert (sweep.status.succeeded_at, sweep.status.problem) == (worked, "no connection")
     await sweep.tick()
     assert (sweep.status.succeeded_at, sweep.status.problem) == (desk.clock.now(), None)
+    assert telemetry.values("finagent.tick.failures") == {("sweep",): 1}
 
 
 async def test_sweep_when_its_cursor_is_of_another_log_begins_at_the_end_of_this_one() -> None:

@@ -140,6 +140,22 @@ async def test_bus_when_it_is_away_is_a_problem_and_no_overload(
     assert (signs.status, signs.problems) == ("unavailable", ("bus: no connection",))
 
 
+async def test_store_when_it_is_away_is_a_problem_beside_the_bus_and_by_itself(
+    desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full() -> None:
+        raise TransientError("the disk is full")
+
+    async def away() -> dict[str, int]:
+        raise TransientError("no connection")
+
+    monkeypatch.setattr(desk.store, "check", full)
+    signs = await vitals_of(desk).signs()
+    assert (signs.status, signs.problems) == ("unavailable", ("store: the disk is full",))
+    monkeypatch.setattr(desk.bus, "backlog", away)
+    assert (await vitals_of(desk).signs()).problems == ("store: the disk is full", "bus: no connection")
+
+
 @pytest.mark.parametrize("has_worked", [True, False])
 async def test_sweep_when_it_stopped_is_late_until_it_works(desk: MemoryDesk, has_worked: bool) -> None:
     begun = desk.clock.now()
