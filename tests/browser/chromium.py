@@ -62,8 +62,8 @@ def context(
     Parameters
     ----------
     routed : bool
-        A test answers some requests itself. Its pages know of no service worker, as on plain HTTP: beside one, a request
-        in fifty was out of Playwright's reach.
+        A test answers some requests itself. Its pages know of no service worker, as on plain HTTP: beside one, about a
+        request in fifty was out of Playwright's reach.
     """
     width, height = size
     made = browser.new_context(
