@@ -96,7 +96,8 @@ class Database:
         Parameters
         ----------
         work : callable
-            Takes the connection; runs on the event loop, so it must be short.
+            Takes the connection; runs on the event loop, so it must be short, and once more where other work of its
+            group failed, so it must do the same again.
         then : callable, optional
             Runs on the event loop after the commit, even if nobody waits any more.
 
@@ -195,8 +196,7 @@ class Database:
         self._blocked_since = None
         self._take_all()
         try:
-            for job in self._group:
-                self._attempt(job)
+            self._run_group()
         except sqlite3.Error as error:
             self._tell(error)
             return
@@ -217,6 +217,19 @@ class Database:
             return True
         self._blocked_since = None
         return False
+
+    def _run_group(self) -> None:
+        # A savepoint around each would have SQLite write down every page that it changes once more, in case.
+        try:
+            for job in self._group:
+                job.result = job.work(self._writer)
+        except sqlite3.OperationalError:
+            raise
+        except Exception:  # noqa: BLE001 - it is met again, and told to whoever waits for this work
+            self._writer.execute("ROLLBACK")
+            self._writer.execute("BEGIN IMMEDIATE")
+            for job in self._group:
+                self._attempt(job)
 
     def _attempt(self, job: _Job) -> None:
         self._writer.execute("SAVEPOINT work")

@@ -10,7 +10,8 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from shared.bus.in_memory import InMemoryEventBus
 from shared.bus.port import DeadLetter, Delivery, Message
@@ -60,6 +61,25 @@ DELETE FROM seen_messages WHERE (topic, message_id) IN
 """
 
 
+@dataclass(slots=True)
+class _Fates:
+    """What became of messages, to be written with whatever else is written next."""
+
+    counts: dict[tuple[int, str], int] = field(default_factory=dict)
+    completed: list[tuple[int, str]] = field(default_factory=list)
+    over: list[tuple[int]] = field(default_factory=list)
+    buried: list[tuple[str, int, str]] = field(default_factory=list)
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write them down."""
+        counts = [(count, *place) for place, count in self.counts.items()]
+        where = "WHERE sequence = ? AND subscription = ?"
+        connection.executemany(f"UPDATE deliveries SET delivery_count = ? {where}", counts)
+        connection.executemany(f"UPDATE deliveries SET dead_reason = ? {where}", self.buried)
+        connection.executemany(f"DELETE FROM deliveries {where}", self.completed)
+        connection.executemany("DELETE FROM messages WHERE sequence = ?", self.over)
+
+
 class SqliteEventBus(InMemoryEventBus):
     """An `EventBus` and `Receiver` that survives the process.
 
@@ -86,10 +106,7 @@ class SqliteEventBus(InMemoryEventBus):
         self._database = database
         self._charge = charge
         self._outstanding: dict[int, int] = {}
-        self._counts: dict[tuple[int, str], int] = {}
-        self._completed: list[tuple[int, str]] = []
-        self._over: list[tuple[int]] = []
-        self._buried: list[tuple[str, int, str]] = []
+        self._fates = _Fates()
         self._noting: asyncio.Future[None] | None = None
         self._published = 0
         self._restored = 0
@@ -127,7 +144,7 @@ class SqliteEventBus(InMemoryEventBus):
         return None if delivery is None else await self._noted(delivery)
 
     async def _noted(self, delivery: Delivery) -> Delivery:
-        self._counts[delivery.sequence, delivery.subscription] = delivery.delivery_count
+        self._fates.counts[delivery.sequence, delivery.subscription] = delivery.delivery_count
         # A restored message may be what killed the process before, and too fast to be counted: not again.
         restored = delivery.sequence <= self._restored
         noted = self._note_fates(0.0 if restored else PATIENCE_SECONDS)
@@ -138,35 +155,30 @@ class SqliteEventBus(InMemoryEventBus):
 
     def _write_off(self, sequence: int, subscription: str) -> None:
         """Remove a message from the subscription, and from the file with its last subscription."""
-        self._counts.pop((sequence, subscription), None)
-        self._completed.append((sequence, subscription))
+        self._fates.counts.pop((sequence, subscription), None)
+        self._fates.completed.append((sequence, subscription))
         self._outstanding[sequence] -= 1
         if not self._outstanding[sequence]:
             del self._outstanding[sequence]
-            self._over.append((sequence,))
+            self._fates.over.append((sequence,))
         self._note_fates(PATIENCE_SECONDS)
 
     def _bury(self, delivery: Delivery, reason: str) -> None:
         super()._bury(delivery, reason)
-        self._buried.append((reason, delivery.sequence, delivery.subscription))
+        self._fates.buried.append((reason, delivery.sequence, delivery.subscription))
         self._note_fates(0.0)
 
     def _note_fates(self, patience: float) -> "asyncio.Future[None]":
         """Have what became of messages written with whatever else is written next."""
         if self._noting is None or self._noting.done() or not patience:
-            self._noting = self._database.submit(self._write_fates, patience=patience)
+            self._noting = self._database.submit(partial(self._write_fates, self._fates), patience=patience)
             self._noting.add_done_callback(_report)
         return self._noting
 
-    def _write_fates(self, connection: sqlite3.Connection) -> None:
-        counts = [(count, *place) for place, count in self._counts.items()]
-        completed, over, buried = self._completed, self._over, self._buried
-        self._counts, self._completed, self._over, self._buried, self._noting = {}, [], [], [], None
-        where = "WHERE sequence = ? AND subscription = ?"
-        connection.executemany(f"UPDATE deliveries SET delivery_count = ? {where}", counts)
-        connection.executemany(f"UPDATE deliveries SET dead_reason = ? {where}", buried)
-        connection.executemany(f"DELETE FROM deliveries {where}", completed)
-        connection.executemany("DELETE FROM messages WHERE sequence = ?", over)
+    def _write_fates(self, fates: _Fates, connection: sqlite3.Connection) -> None:
+        if fates is self._fates:  # what comes from now on is written next
+            self._fates, self._noting = _Fates(), None
+        fates.write(connection)
 
     def _count(self, entry: Entry) -> None:
         self._outstanding[entry.sequence] = self._outstanding.get(entry.sequence, 0) + 1

@@ -28,6 +28,7 @@ from tests.contract.event_bus_bench import (
 from tests.contract.event_bus_keeping import Keeping
 from tests.contract.event_bus_sessions import in_session
 from tests.contract.sqlite_bus_bench import copy_of, crash_image, opened
+from tests.held import held
 
 
 class TestSqliteEventBus(EventBusContract, Keeping):
@@ -52,6 +53,22 @@ async def test_backlog_when_reopened_is_what_was_not_completed(tmp_path: Path) -
     async with opened(tmp_path, times) as (bus, _):
         assert await bus.backlog() == {ANALYST: 1, RISK: 2, BARS: 1, CHARTS: 1}
         assert [await take_id(bus, name) for name in (ANALYST, RISK, RISK, BARS)] == ["b", "a", "b", "c"]
+
+
+async def test_completion_when_it_is_written_with_work_that_fails_is_kept(tmp_path: Path) -> None:
+    def fail(_: object) -> None:
+        raise ValueError("no")
+
+    times = Times()
+    async with opened(tmp_path, times) as (bus, database):
+        await bus.publish([a_message("a"), a_message("b")])
+        async with held(database):
+            await bus.complete(await take(bus, ANALYST))
+            failing = database.submit(fail)
+        with pytest.raises(ValueError, match="no"):
+            await failing
+    async with opened(tmp_path, times) as (bus, _):
+        assert await take_id(bus, ANALYST) == "b"
 
 
 async def test_message_when_reopened_is_as_it_was_published(tmp_path: Path) -> None:
