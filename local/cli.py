@@ -171,7 +171,7 @@ def portfolio(
 
 @app.command()
 def rebuild(as_json: Json = False) -> None:
-    """Rebuild the read models (bars, portfolios, views) from the log, while no host runs; if stopped, do it again."""
+    """Rebuild bars, portfolios, views and memories from the log, while no host runs; if stopped, do it again."""
     with complaints():
         from local import app_settings
         from local.host import ROOT

@@ -65,6 +65,7 @@ class Host:
         loop.set_default_executor(InvocationThreads())
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        self.desk.vitals.is_catching_up = True
         serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))
         sources = [asyncio.create_task(pump.run()) for pump in self._pumps]
         sources += [asyncio.create_task(timer.run()) for timer in self._timers]
@@ -88,6 +89,7 @@ class Host:
                     await timer.caught_up.wait()
                 while any((await self.desk.bus.backlog()).values()):  # noqa: ASYNC110 - a bus does not tell when it is empty
                     await asyncio.sleep(OPENING_POLL_SECONDS)
+        self.desk.vitals.is_catching_up = False
         _spare_garbage()
 
     async def _drain(self, serving: "asyncio.Task[None]", sources: list["asyncio.Task[None]"]) -> None:

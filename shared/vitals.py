@@ -71,6 +71,8 @@ class Vitals:
         How each timer's last ticks went.
     spent : callable
         Asked for the money that the desk spent in the last hour.
+    is_catching_up : bool
+        Said by a host whose agents have messages from before to handle: what they say until then is of the past.
     """
 
     store: EventStore
@@ -81,6 +83,7 @@ class Vitals:
     timers: Mapping[str, Status]
     telemetry: Telemetry
     spent: Callable[[], Awaitable[float]]
+    is_catching_up: bool = False
     _spent_until: float = float("-inf")
     _waits: Mapping[str, float] = field(default_factory=dict)
     _waits_until: float = float("-inf")
@@ -101,6 +104,8 @@ class Vitals:
 
     def _opening(self) -> tuple[str, ...]:
         opening = [name for name, status in self.timers.items() if status.is_opening]
+        if not opening and self.is_catching_up:
+            return ("agents: what happened before is still being taken in",)
         return tuple(f"{name}: what happened before is still being read" for name in opening)
 
     async def status(self) -> Readiness:

@@ -139,9 +139,10 @@ def install(app: FastAPI) -> None:
         return problem(409, str(error))
 
     @app.exception_handler(TransientError)
-    async def on_transient(_request: Request, error: TransientError) -> JSONResponse:
+    async def on_transient(request: Request, error: TransientError) -> JSONResponse:
         logger.warning("busy: %s", error)
-        return problem(503, f"{error}; try again, with the same Idempotency-Key", headers={"Retry-After": "1"})
+        once = ", with the same Idempotency-Key" if request.method == "POST" else ""
+        return problem(503, f"{error}; try again{once}", headers={"Retry-After": "1"})
 
     @app.exception_handler(Exception)
     async def on_bug(_request: Request, _error: Exception) -> JSONResponse:

@@ -36,6 +36,8 @@ from shared.memory.sqlite_row import (
 from shared.sqlite import to_microseconds
 
 BUSY_SECONDS = 10.0
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_REMEDY = "delete it, then `finagent rebuild`"
 _AT_ONCE = 25
 """Memories by one statement: it may have 32,766 places, and each of a memory's sources takes four."""
 
@@ -115,7 +117,7 @@ class SqliteVectorStore:
         return scope.key in self._known
 
     def _has(self, query: str, parameters: Sequence[object]) -> bool:
-        with self._reading, _translated():
+        with self._reading, self._translated():
             return self._reader.execute(query, parameters).fetchone() is not None
 
     def forget(self, owner: str, *, is_trial: bool = False) -> int:
@@ -195,20 +197,21 @@ class SqliteVectorStore:
         if row is None or known is None or row[1] != entry.space:
             insert(connection, [replace(entry, memory=memory)], self._limits)
         elif memory != known:
-            self._complete(connection, memory)
+            self._complete(connection, memory, len(row[0]))
 
     def _completed(self, connection: sqlite3.Connection, memory: Memory, space: str) -> bool:
         query = "SELECT body FROM memories WHERE scope = ? AND id = ? AND space = ?"
         row = connection.execute(query, (memory.scope.key, memory.id, space)).fetchone()
         known = load(row[0], memory.scope) if row else None
         if known is not None and known != memory:
-            self._complete(connection, memory)
+            self._complete(connection, memory, len(row[0]))
         return known is not None
 
-    def _complete(self, connection: sqlite3.Connection, memory: Memory) -> None:
+    def _complete(self, connection: sqlite3.Connection, memory: Memory, size: int) -> None:
         change = "UPDATE memories SET body = ?, graded_at = ? WHERE scope = ? AND id = ? RETURNING number"
-        scope, graded = memory.scope.key, graded_at(memory)
-        ((number,),) = connection.execute(change, (dump(memory), graded, scope, memory.id)).fetchall()
+        scope, graded, body = memory.scope.key, graded_at(memory), dump(memory)
+        ((number,),) = connection.execute(change, (body, graded, scope, memory.id)).fetchall()
+        connection.execute("UPDATE scopes SET size = size + ? WHERE scope = ?", (len(body) - size, scope))
         # Whoever has the vectors side by side takes in this alone.
         note = "INSERT INTO grades (scope, number, graded_at) VALUES (?, ?, ?)"
         connection.execute(note, (scope, number, graded))
@@ -227,7 +230,7 @@ class SqliteVectorStore:
 
     def _write_anew(self) -> None:
         """Leave nothing of what was deleted in file or write-ahead log."""
-        with self._writing, _translated():
+        with self._writing, self._translated():
             self._writer.execute("VACUUM")
             (busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
@@ -235,7 +238,7 @@ class SqliteVectorStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._writing, _translated():
+        with self._writing, self._translated():
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -247,13 +250,24 @@ class SqliteVectorStore:
 
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
-        with self._reading, _translated():
+        with self._reading, self._translated():
             # One state of the file for all that is read.
             self._reader.execute("BEGIN")
             try:
                 yield self._reader
             finally:
                 self._reader.execute("ROLLBACK")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except FinAgentError:
+            raise
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+                raise InvalidError(f"{self._path} is damaged: {error}; {_REMEDY}") from error
+            raise TransientError(f"memory cannot be read or written: {error}") from error
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
@@ -272,15 +286,5 @@ def _open(path: Path | None) -> sqlite3.Connection:
         connection.executescript(SCHEMA)
     except sqlite3.Error as error:
         connection.close()
-        raise InvalidError(f"{path} cannot be used: {error}; delete it, then `finagent rebuild`") from error
+        raise InvalidError(f"{path} cannot be used: {error}; {_REMEDY}") from error
     return connection
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except FinAgentError:
-        raise
-    except sqlite3.Error as error:
-        raise TransientError(f"memory cannot be read or written: {error}") from error

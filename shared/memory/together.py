@@ -40,7 +40,7 @@ class Together[T]:
     async def close(self) -> None:
         """Wait for what is under way."""
         if self._running is not None:
-            await self._running
+            await asyncio.shield(self._running)  # whoever waits here may be stopped; those that it works for are not
 
     async def _run(self) -> None:
         try:

@@ -78,7 +78,10 @@ def check_vintage(file: Path, made: Manifest) -> str | None:
     before = known.get(key)
     if before == made.data:
         return None
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidError(f"{file}: cannot be written: {error}") from error
     write_whole(file, json.dumps(known | {key: made.data}, indent=1, sort_keys=True).encode())
     if before is None:
         return None

@@ -16,7 +16,7 @@ from shared.memory.bridge import in_thread
 from shared.memory.port import LIMITS, Limits, VectorStore
 from shared.memory.sqlite import SqliteVectorStore
 from tests.contract.vector_store import LATER, ORACLE, VectorStoreContract, days, kept, kept_at_once, nearest, texts
-from tests.memories import EMBEDDER, a_memory
+from tests.memories import EMBEDDER, a_memory, an_outcome
 
 
 class TestSqliteVectorStore(VectorStoreContract):
@@ -118,6 +118,30 @@ def test_file_when_it_is_no_database_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"no database, by far" * 100)
     with pytest.raises(InvalidError, match="finagent rebuild"):
         SqliteVectorStore(file)
+
+
+async def test_file_when_damaged_within_says_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "memory.sqlite"
+    with closing(SqliteVectorStore(file)) as store:
+        await kept(store, *(a_memory(f"memory {number}") for number in range(50)))
+    pages = bytearray(file.read_bytes())
+    pages[7 * 4_096 :] = b"?" * (len(pages) - 7 * 4_096)
+    file.write_bytes(pages)
+    with closing(SqliteVectorStore(file)) as store:
+        with pytest.raises(InvalidError, match=r"memory\.sqlite is damaged: .*; delete it, then `finagent rebuild`"):
+            await texts(store)
+        with pytest.raises(InvalidError, match="is damaged"):
+            store.clear()
+
+
+async def test_scope_when_an_outcome_comes_counts_what_it_takes(tmp_path: Path) -> None:
+    with closing(SqliteVectorStore(tmp_path / "memory.sqlite")) as store:
+        memory = a_memory("a")
+        await kept(store, memory)
+        store.complete([memory.model_copy(update={"outcome": an_outcome()})], EMBEDDER.space)
+        ((counted,),) = store._reader.execute("SELECT size FROM scopes").fetchall()
+        ((there,),) = store._reader.execute("SELECT sum(length(body) + length(vector)) FROM memories").fetchall()
+        assert counted == there
 
 
 async def test_disk_when_full_is_transient_and_leaves_what_was_there(tmp_path: Path) -> None:

@@ -6,11 +6,16 @@ import re
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
 
 from functions.api.web import is_built
 from local.report import NO_DASHBOARD
-from tests.e2e.process import ROOT, DeskProcess, environment, finagent, read_log
+from tests.e2e.process import ROOT, DeskProcess, environment, finagent, free_port, read_log
 
 HEAVY = ("mem0", "alpaca", "openai", "pandas", "scipy", "fastapi", "numpy")
 
@@ -19,6 +24,20 @@ def test_host_when_it_is_terminated_drains_and_exits_with_zero(tmp_path: Path) -
     with DeskProcess(tmp_path) as desk:
         assert desk.stop() == 0
     assert read_log(desk.file, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_health_when_it_says_ready_first_is_of_agents_that_know_the_past(tmp_path: Path) -> None:
+    port = free_port(Random(os.getpid()))
+    desk, seen = DeskProcess(tmp_path, port=port, FINAGENT_SPEED="1"), list[dict[str, Any]]()
+    desk.begin()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as api:
+            while desk.runs and (not seen or seen[-1]["status"] != "ready"):
+                with suppress(httpx.TransportError):
+                    seen.append(api.get("/api/health").json())
+    finally:
+        desk.kill()
+    assert (seen[-1]["status"], set(seen[-1]["backlog"].values())) == ("ready", {0})
 
 
 def test_host_when_another_uses_the_folder_is_refused_and_names_it(tmp_path: Path) -> None:

@@ -82,6 +82,19 @@ async def test_items_when_who_asked_first_gives_up_are_done_for_the_others() -> 
     assert desk.done == ["a", "b"]
 
 
+async def test_close_when_it_is_stopped_leaves_the_work_to_its_end() -> None:
+    desk = Desk()
+    together, tasks = await asked(desk, "a")
+    late = asyncio.create_task(together.do(["b"]))
+    closing = asyncio.create_task(together.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    desk.go.set()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*tasks, late)
+    assert desk.done == ["a", "b"]
+
+
 async def test_close_when_work_is_under_way_waits_for_it() -> None:
     desk = Desk()
     together, tasks = await asked(desk, "a")

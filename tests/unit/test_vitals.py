@@ -60,6 +60,15 @@ async def test_desk_when_its_history_is_still_being_read_is_not_ready_yet(desk: 
     assert (await vitals_of(desk, market=Status(problem="the key is wrong")).signs()).status == "ready"
 
 
+async def test_desk_when_its_agents_still_take_in_the_past_is_not_ready_yet(desk: MemoryDesk) -> None:
+    vitals = vitals_of(desk, market=Status())
+    vitals.is_catching_up = True
+    seen = await vitals.signs()
+    assert (seen.status, seen.problems) == ("unavailable", ("agents: what happened before is still being taken in",))
+    vitals.is_catching_up = False
+    assert (await vitals.signs()).status == "ready"
+
+
 @pytest.mark.parametrize(("seconds", "status"), [(30, "ready"), (31, "overloaded")])
 async def test_desk_when_the_oldest_message_is_older_than_the_deadline_is_overloaded(
     desk: MemoryDesk, seconds: int, status: str
