@@ -61,6 +61,7 @@ def graded(world: World, interval: Interval) -> Callable[[], Awaitable[Sequence[
     grading = Grading(world.store, world.clock, said, bars, Views(world.projections))
 
     async def tick() -> Sequence[Event]:
+        """Grade what is due, and give what is told of it."""
         if world.has_opinion(world.clock.now() - DUE_AFTER):
             await grading.tick()
         return said.take()

@@ -214,6 +214,7 @@ class Runtime:
         """Let a candidate handle what its agent has handled; whatever it raises is its own failure."""
 
         async def work(event: Event) -> None:
+            """Decide, if the candidate wants such an event."""
             if type(event) in candidate.handlers:
                 await self._decide(event, candidate)
 

@@ -202,6 +202,7 @@ class _Pace:
         self._asked = dict[str, datetime]()
 
     def note(self, event: Event) -> None:
+        """Take from an event how long its trade was waited for."""
         if isinstance(event, TradeRequested):
             self._asked[event.id] = event.time
         elif isinstance(event, TradeDeadlineReached) and event.data.trigger in self._asked:

@@ -195,6 +195,7 @@ class _Playing:
 
     def _noted(self, role: Role) -> dict[type[Event], Handler]:
         async def on_event(event: Event, state: BaseModel, _deps: object) -> Decision[Any]:
+            """Decide as noted, and keep it for the runs after this one."""
             kept = self.kept[event.id, role.name] = await self.ask(role, event, state)
             if isinstance(kept.result, FinAgentError):
                 raise kept.result
@@ -219,12 +220,14 @@ class _Forked(_Playing):
         self._stale = set[Key]()
 
     def fed(self, event: Event) -> Event:
+        """Give the changed event in the place of the original one."""
         if event.id != self._original.id:
             return event
         self._begin()
         return self._changed
 
     async def ask(self, role: Role, event: Event, state: BaseModel) -> _Kept:
+        """Give what was decided then where nothing differs, or let the agent decide anew."""
         kept = self._base.kept.get((event.id, role.name))
         if kept is None or not await self._is_as_it_was(kept, event, state):
             self.rerun += 1

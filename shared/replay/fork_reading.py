@@ -49,10 +49,12 @@ class _ReadProjections(InMemoryProjectionStore):
         return super()._kept(view, key)
 
     def edition(self, view: str, key: str) -> Edition | None:
+        """Note, and give the edition."""
         self._reads.add(("rows", view, key))
         return super().edition(view, key)
 
     async def keys(self, view: str) -> list[str]:
+        """Note, and give the keys."""
         self._reads.add(("keys", view))
         return await super().keys(view)
 
@@ -63,14 +65,17 @@ class _ReadStore(InMemoryEventStore):
         self._reads = reads
 
     async def get(self, event_id: str, stream: str | None = None) -> bytes | None:
+        """Note, and give the event."""
         self._reads.add(("id", event_id))
         return await super().get(event_id, stream)
 
     async def page(self, wanted: Filter, after: str, limit: int) -> Page:
+        """Note, and give the page."""
         self._reads.add(("log",))
         return await super().page(wanted, after, limit)
 
     async def latest(self, stream: str, kind: str, as_of: datetime) -> bytes | None:
+        """Note, and give the newest."""
         self._reads.add(("latest", stream, kind))
         return await super().latest(stream, kind, as_of)
 
@@ -82,6 +87,7 @@ class _ReadState[S: BaseModel](OwnState[S]):
         self._reads = world.reads
 
     async def load(self, stream: str) -> tuple[S, str | None]:
+        """Note, and give the state."""
         self._reads.add(("state", self._agent, stream))
         return await self._kept.load(stream)
 
@@ -94,6 +100,7 @@ class _ReadMemories(Recalling):
     async def recall(
         self, scope: Scope, text: str, as_of: datetime, limit: int = 5, *, graded_first: bool = False
     ) -> list[Recollection]:
+        """Recall, and note what came of it."""
         found = await self._kept.recall(scope, text, as_of, limit, graded_first=graded_first)
         self._recalls.append(Recalled(scope, text, as_of, limit, graded_first, tuple(found)))
         return found
@@ -111,9 +118,11 @@ class ReadingWorld(World):
         self.projector = Projector(self.projections, self.store)
 
     def own[S: BaseModel](self, agent: str, model: type[S]) -> OwnState[S]:
+        """Give an agent's states, which are noted when they are read."""
         return _ReadState(self, agent, model)
 
     def remember(self, memories: Memories) -> None:
+        """Take memories, of which recalls are noted."""
         super().remember(memories)
         self.memories = _ReadMemories(memories, self.recalls)
 

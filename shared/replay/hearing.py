@@ -53,6 +53,7 @@ def with_missing(roles: Mapping[str, Role], came: Iterable[Event]) -> dict[str, 
         return on_opinion
 
     def handlers(role: Role) -> Mapping[type[Event], Handler]:
+        """Give a role's handlers, the consensus's with a look at the time."""
         if role.name != CONSENSUS:
             return role.handlers
         return {**role.handlers, OpinionFormed: in_time(role.handlers[OpinionFormed])}

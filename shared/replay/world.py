@@ -80,6 +80,7 @@ class _KeptState[S: BaseModel](OwnState[S]):
         self._empty = model()
 
     async def load(self, stream: str) -> tuple[S, str | None]:
+        """Give the state in a stream; there is no etag, as nothing is committed."""
         return self._states.get((self._agent, stream), self._empty), None  # type: ignore[return-value]
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,18 +12,6 @@ from shared.errors import TransientError
 from shared.sqlite import Database
 from tests.held import held
 from tests.unit.database_bench import SCHEMA, insert, insert_and_fail, numbers
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "desk.db"
-
-
-@pytest.fixture
-def database(path: Path) -> Iterator[Database]:
-    database = Database(path, (SCHEMA,))
-    yield database
-    database.close()
 
 
 async def test_write_when_it_returns_gives_the_result_and_is_committed(database: Database) -> None:

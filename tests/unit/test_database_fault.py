@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,18 +13,6 @@ from shared.errors import InvalidError, TransientError
 from shared.sqlite import Database
 from tests.held import held
 from tests.unit.database_bench import REPOSITORY, SCHEMA, insert, limit_pages, numbers
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "desk.db"
-
-
-@pytest.fixture
-def database(path: Path) -> Iterator[Database]:
-    database = Database(path, (SCHEMA,))
-    yield database
-    database.close()
 
 
 async def test_write_when_another_program_holds_the_file_waits_without_stopping_the_loop(database: Database) -> None:

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,18 +16,6 @@ from shared.errors import InvalidError, TransientError
 from shared.sqlite import Database, from_microseconds, to_microseconds
 from tests.held import held
 from tests.unit.database_bench import REPOSITORY, SCHEMA, insert, numbers, opened
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "desk.db"
-
-
-@pytest.fixture
-def database(path: Path) -> Iterator[Database]:
-    database = Database(path, (SCHEMA,))
-    yield database
-    database.close()
 
 
 async def test_close_when_work_is_queued_writes_it_first(path: Path) -> None:

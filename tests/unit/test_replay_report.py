@@ -115,6 +115,8 @@ async def test_vintage_when_data_are_others_than_before_warns(tmp_path: Path) ->
     file.write_text("[")
     with pytest.raises(InvalidError, match=r"v\.json"):
         check_vintage(file, report.manifest)
+    with pytest.raises(InvalidError, match="cannot be written"):
+        check_vintage(Path("/proc/finagent/v.json"), report.manifest)
 
 
 def test_run_when_named_follows_from_what_is_asked() -> None:
